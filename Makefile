@@ -1,0 +1,54 @@
+# `make run` and `make test` do everything on a machine that has Python 3.11 or newer and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL := /bin/sh
+
+# The first Python that is new enough and can make environments.
+FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo $$python; exit; fi; done
+
+# Installs with a dot for each package; the output is kept for when it fails.
+INSTALL = install() { \
+	{ "$$@" 2>&1 && touch $(@:%=%.ok); } | tee $@.log \
+	| awk '/^ *Collecting / { printf "."; fflush() } END { print "" }'; \
+	if [ -e $@.ok ]; then mv $@.ok $@; else tail -n 30 $@.log; exit 1; fi; }; install
+
+.PHONY: run test check format bench clean
+
+run: $(VENV)/dev
+	@exec $(BIN)/python -m pypistats.launcher
+
+test: $(VENV)/test .venv-emulator/ready .venv-client/ready
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/check
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/pip:
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then \
+		echo "pypistats needs Python 3.11 or newer with venv: on Debian, apt-get install python3-venv"; exit 1; fi; \
+	echo "pypistats: making $(VENV) with $$($$python --version)"; \
+	$$python -m venv $(VENV)
+	@touch $@
+
+$(VENV)/dev $(VENV)/test $(VENV)/check: setup.cfg $(VENV)/pip
+	@printf 'pypistats: installing packages '
+	@$(INSTALL) $(BIN)/python -m pip install --disable-pip-version-check -e '.[$(@F)]'
+
+.venv-emulator/ready .venv-client/ready: .venv-%/ready: tests/requirements-%.txt $(VENV)/pip
+	@printf 'pypistats: installing packages for the tests ($*) '
+	@$(BIN)/python -m venv .venv-$*
+	@$(INSTALL) .venv-$*/bin/python -m pip install --disable-pip-version-check -r $<
+
+clean:
+	rm -rf .venv .venv-emulator .venv-client var

@@ -1,0 +1,276 @@
+"""The `flask` commands: thin, with progress on long work and an exit code that tells."""
+
+import datetime as dt
+import functools
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+from pathlib import Path
+from typing import Self
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from pypistats import ingest, queries, store
+from pypistats.catalog import InvalidNameError, PackageDay, normalize_name
+from pypistats.sources import DownloadSource, SourceError
+
+SAMPLE_DAYS = 180
+
+DayRange = tuple[dt.date, dt.date]
+
+
+def register_commands(app: Flask) -> None:
+    """Give the app its commands."""
+    for command in (ingest_command, sample_command, export_command, status_command, purge_command):
+        app.cli.add_command(command)
+
+
+def yesterday() -> dt.date:
+    """Return the last UTC day that is over."""
+    return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+
+
+class DaysType(click.ParamType[DayRange]):
+    """A day, or two with `..` between them: both are included."""
+
+    name = "days"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> DayRange:
+        """Return the first and the last day."""
+        if isinstance(value, tuple):
+            return value
+        first, _, last = str(value).partition("..")
+        try:
+            since = dt.date.fromisoformat(first)
+            until = dt.date.fromisoformat(last or first)
+        except ValueError:
+            self.fail(f"{value!r} is no day, as 2026-03-01, nor days, as 2026-03-01..2026-03-31")
+        if since > until:
+            self.fail(f"{since} is after {until}")
+        return since, until
+
+
+class PackagesType(click.ParamType[tuple[str, ...]]):
+    """Names of packages with commas between them, in any spelling."""
+
+    name = "names"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names in normal form, each once."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            names = [normalize_name(name.strip()) for name in str(value).split(",")]
+        except InvalidNameError as error:
+            self.fail(f"{str(error)!r} is no package name")
+        return tuple(dict.fromkeys(names))
+
+
+@click.command("ingest")
+@click.argument("days", metavar="[DAY | SINCE..UNTIL]", type=DaysType(), required=False)
+@click.option(
+    "--source",
+    type=click.Choice(["bigquery", "files", "sample"]),
+    default="bigquery",
+    show_default=True,
+    help="Where the downloads come from.",
+)
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    help="A file or pattern for `--source files`: Parquet or JSON lines. May be repeated.",
+)
+@click.option("--packages", type=PackagesType(), help="Only these packages, as: requests,flask.")
+@with_appcontext
+def ingest_command(
+    days: DayRange | None, source: str, paths: tuple[str, ...], packages: tuple[str, ...] | None
+) -> None:
+    """Load one day or several, replacing what is stored for them.
+
+    Days are UTC, as 2026-03-01 or 2026-03-01..2026-03-31. Without any, yesterday is loaded, or
+    with `--source files` all the days in the files. A day is loaded whole or not at all. With
+    --packages, only what is stored of these is replaced.
+    """
+    if bool(paths) != (source == "files"):
+        raise click.UsageError("--path and --source files go together")
+    try:
+        opened, found = _open_source(source, paths, days)
+        _ingest_days(opened, found, packages)
+    except SourceError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command("sample")
+@with_appcontext
+def sample_command() -> None:
+    """Load made-up downloads of some hundred packages: 180 days up to yesterday.
+
+    For trying the site. Its pages and its API say that the data is a sample.
+    """
+    load_sample()
+
+
+def load_sample() -> None:
+    """Load the sample's days, with progress."""
+    from pypistats.sources.sample import SampleSource  # noqa: PLC0415
+
+    source = SampleSource(yesterday(), SAMPLE_DAYS)
+    _ingest_days(source, source.days(), None)
+
+
+@click.command("export")
+@click.argument("days", metavar="[DAY | SINCE..UNTIL]", type=DaysType(), required=False)
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write: .jsonl, .jsonl.gz or .parquet.",
+)
+@with_appcontext
+def export_command(days: DayRange | None, output: Path) -> None:
+    """Write the stored days to a file that `flask ingest --source files` reads.
+
+    Days are UTC, as 2026-03-01 or 2026-03-01..2026-03-31. Without any, all loaded days are
+    written. The sum over all packages is left out, since loading makes it anew.
+    """
+    from pypistats.sources import files  # noqa: PLC0415
+
+    loaded = [row.day for row in queries.ledger()]
+    if not loaded:
+        raise click.ClickException("nothing is loaded yet")
+    since, until = days or (min(loaded), max(loaded))
+    rows = _told(queries.stored_days(since, until), Progress((until - since).days + 1))
+    try:
+        count = files.write_package_days(rows, output)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{output} can't be written: {error}") from error
+    click.echo(f"{output}: {count:,} rows of {since} to {until}")
+
+
+@click.command("status")
+@with_appcontext
+def status_command() -> None:
+    """Show the loaded days, the gaps between them, the sizes on disk and the last run."""
+    ledger = queries.ledger()
+    if not ledger:
+        click.echo("no day is loaded")
+        return
+    loaded = {row.day for row in ledger}
+    span = [min(loaded) + dt.timedelta(days=n) for n in range((max(loaded) - min(loaded)).days + 1)]
+    gaps = [day for day in span if day not in loaded]
+    click.echo(f"days loaded   {len(ledger)}, {span[0]} to {span[-1]}")
+    click.echo(f"gaps          {', '.join(map(str, gaps)) or 'none'}")
+    last = max(ledger, key=lambda row: row.loaded_at)
+    billed = "" if last.bytes_billed is None else f", {last.bytes_billed:,} bytes billed"
+    click.echo(
+        f"last run      {last.loaded_at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC: {last.day} from"
+        f" {last.source}, {last.packages:,} packages, {last.downloads:,} downloads{billed}"
+    )
+    for name, size in queries.table_bytes().items():
+        click.echo(f"{name:<13} {size / 2**20:,.1f} MiB")
+
+
+@click.command("purge")
+@click.argument("before", metavar="DAY", type=DaysType())
+@with_appcontext
+def purge_command(before: DayRange) -> None:
+    """Drop the months that ended before DAY, with all their downloads."""
+    dropped = store.purge_before(before[0])
+    click.echo(f"dropped {', '.join(dropped) or 'nothing'}")
+
+
+class Progress:
+    """Tells how far a load is: one line that is rewritten on a terminal, some lines in a log."""
+
+    def __init__(self, days: int) -> None:
+        self._days = days
+        self._done = 0
+        self._terminal = sys.stdout.isatty()
+        self._every = 1 if self._terminal else max(1, days // 10)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._terminal and self._done:
+            click.echo()
+
+    def rows(self, day: dt.date, rows: int) -> None:
+        """Tell how many rows of a day have been read, on a terminal."""
+        if self._terminal:
+            click.echo(f"\r{day}  {rows:,} rows\033[K", nl=False)
+
+    def day(self, day: dt.date, packages: int) -> None:
+        """Tell that a day is loaded."""
+        self._done += 1
+        if self._done % self._every == 0 or self._done == self._days:
+            line = f"{day}  {packages:,} packages  {self._done} of {self._days} days"
+            click.echo(f"\r{line}\033[K" if self._terminal else line, nl=not self._terminal)
+
+
+def _open_source(
+    name: str, paths: tuple[str, ...], days: DayRange | None
+) -> tuple[DownloadSource, list[dt.date]]:
+    """Open a source and tell the days to load from it. Imports only the one that is asked for."""
+    if name == "files":
+        from pypistats.sources.files import FilesSource  # noqa: PLC0415
+
+        opened = FilesSource(paths)
+        return opened, _each_day(*(days or opened.span()))
+    since, until = days or (yesterday(), yesterday())
+    if name == "sample":
+        from pypistats.sources.sample import SampleSource  # noqa: PLC0415
+
+        return SampleSource(until, (until - since).days + 1), _each_day(since, until)
+    from pypistats.sources import bigquery  # noqa: PLC0415
+
+    config = current_app.config
+    return bigquery.open_source(
+        project=config["BIGQUERY_PROJECT"],
+        credentials=config["BIGQUERY_CREDENTIALS"],
+        max_bytes_per_day=config["BIGQUERY_MAX_BYTES_PER_DAY"],
+    ), _each_day(since, until)
+
+
+def _each_day(since: dt.date, until: dt.date) -> list[dt.date]:
+    return [since + dt.timedelta(days=n) for n in range((until - since).days + 1)]
+
+
+def _told(rows: Iterable[PackageDay], progress: Progress) -> Iterator[PackageDay]:
+    """Pass rows on, and tell of each day that is through."""
+    with progress:
+        for day, group in itertools.groupby(rows, key=attrgetter("day")):
+            count = 0
+            for count, row in enumerate(group, start=1):  # noqa: B007
+                yield row
+            progress.day(day, count)
+
+
+def _ingest_days(
+    source: DownloadSource, days: list[dt.date], packages: tuple[str, ...] | None
+) -> None:
+    """Load the days, the newest first, so that what people look at most is there first.
+
+    A day that the source lacks is reported and passed over; any other fault ends the run.
+    """
+    empty = []
+    with Progress(len(days)) as progress:
+        for day in sorted(days, reverse=True):
+            try:
+                count = ingest.ingest_day(
+                    day, source, packages=packages, report=functools.partial(progress.rows, day)
+                )
+            except ingest.EmptyDayError as error:
+                empty.append(error)
+                continue
+            progress.day(day, count)
+    if empty:
+        raise SourceError("; ".join(map(str, empty)))

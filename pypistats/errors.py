@@ -1,0 +1,101 @@
+"""Errors that a person or a client sees: JSON under /api/, a page elsewhere. The path decides."""
+
+import logging
+from typing import NamedTuple
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    InternalServerError,
+    NotFound,
+    ServiceUnavailable,
+)
+
+from pypistats.queries import PackageNotFoundError
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = 30
+"""Seconds after which a client may ask again when the database was out of reach."""
+
+
+class ParameterError(ValueError):
+    """A parameter has a value that it can't have."""
+
+    def __init__(self, parameter: str, accepts: str) -> None:
+        super().__init__(f"{parameter} takes {accepts}")
+        self.parameter = parameter
+
+
+class ErrorDocument(NamedTuple):
+    """What an error says; `parameter` is the one at fault, None where none is."""
+
+    status: int
+    name: str
+    message: str
+    parameter: str | None
+
+
+def register_errors(app: Flask) -> None:
+    """Answer every error in the one shape of its part of the site."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(ParameterError, _parameter_error)
+    app.register_error_handler(PackageNotFoundError, _package_not_found)
+    for unreachable in (OperationalError, PoolTimeoutError):
+        app.register_error_handler(unreachable, _database_error)
+    app.register_error_handler(DBAPIError, _database_error)
+
+
+def _http_error(error: HTTPException) -> Response:
+    document = ErrorDocument(
+        error.code or InternalServerError.code, error.name, error.description or error.name, None
+    )
+    answer = _answer(document)
+    for name, value in error.get_headers(request.environ):
+        if name in ("Allow", "Retry-After", "Location"):
+            answer.headers[name] = value
+    return answer
+
+
+def _parameter_error(error: ParameterError) -> Response:
+    return _answer(
+        ErrorDocument(BadRequest.code, "Bad Request", f"{error}.", error.parameter),
+    )
+
+
+def _package_not_found(error: PackageNotFoundError) -> Response:
+    message = f"There is no package named {_shortened(error.package)!r} here."
+    return _answer(ErrorDocument(NotFound.code, "Not Found", message, None))
+
+
+def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
+    """Tell an unreachable database, which comes back, from a statement that failed."""
+    if isinstance(error, DBAPIError) and not (
+        isinstance(error, OperationalError) or error.connection_invalidated
+    ):
+        logger.error("%s: a statement failed", request.path, exc_info=error)
+        return _http_error(InternalServerError())
+    logger.error("%s: the database is out of reach: %s", request.path, _first_line(error))
+    return _http_error(
+        ServiceUnavailable("The database is out of reach. Try again soon.", retry_after=RETRY_AFTER)
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _shortened(name: str, longest: int = 80) -> str:
+    return name if len(name) <= longest else f"{name[:longest]}…"
+
+
+def _answer(document: ErrorDocument) -> Response:
+    if request.path.startswith("/api/"):
+        answer = jsonify({"error": document._asdict()})
+    else:
+        answer = make_response(render_template("errors/error.html", error=document))
+    answer.status_code = document.status
+    return answer

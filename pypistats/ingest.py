@@ -1,0 +1,72 @@
+"""INGEST: a day, from a source to the store, whole or not at all."""
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from pypistats import store
+from pypistats.catalog import PackageDay, is_normal_name
+from pypistats.sources import DownloadSource, SourceError
+
+logger = logging.getLogger(__name__)
+
+ROWS_A_REPORT = 10_000
+
+
+class EmptyDayError(SourceError):
+    """The source has no downloads at all for a day."""
+
+
+def ingest_day(
+    day: dt.date,
+    source: DownloadSource,
+    *,
+    packages: Sequence[str] | None = None,
+    report: Callable[[int], None] | None = None,
+) -> int:
+    """Replace what is stored for `day` by what `source` has; return how many packages the day has.
+
+    One transaction holds the rows, their sum, the ledger and the recent counts. `packages`, in
+    normal form, limits it to these; None means all. `report` is told the number of rows read so
+    far, every `ROWS_A_REPORT` rows. Raises SourceError, and EmptyDayError for a day without any
+    rows: at this scale an empty day is a fault of the source.
+    """
+    rows = _checked(source.fetch(day, day, packages), day)
+    with store.transaction():
+        try:
+            count = store.replace_day(day, _reported(rows, report), packages=packages)
+        except store.RepeatedPackageError as error:
+            raise SourceError(f"the source has a package twice on {day}: {error}") from error
+        if not count and packages is None:
+            raise EmptyDayError(f"the source has no downloads for {day}")
+        cost = source.cost
+        store.record_ingest(
+            day,
+            source=source.name,
+            packages=count,
+            dry_run_bytes=cost.dry_run_bytes,
+            bytes_billed=cost.bytes_billed,
+            job_id=cost.job_id,
+        )
+        store.refresh_recent(day)
+    logger.info("ingested %s from %s: %d packages", day, source.name, count)
+    return count
+
+
+def _checked(rows: Iterable[PackageDay], day: dt.date) -> Iterator[PackageDay]:
+    """Refuse what would corrupt the store: another day's row, or a name not in normal form."""
+    for row in rows:
+        if row.day != day:
+            raise SourceError(f"the source was asked for {day} and gave {row.package} on {row.day}")
+        if not is_normal_name(row.package):
+            raise SourceError(f"the source gave {row.package!r}, which is no normal package name")
+        yield row
+
+
+def _reported(
+    rows: Iterable[PackageDay], report: Callable[[int], None] | None
+) -> Iterator[PackageDay]:
+    for count, row in enumerate(rows, start=1):
+        if report is not None and count % ROWS_A_REPORT == 0:
+            report(count)
+        yield row

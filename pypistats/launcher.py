@@ -1,0 +1,164 @@
+"""What `make run` does: a database, its tables, its first data, then the Procfile's processes.
+
+For development. A deployment sets DATABASE_URL and runs the Procfile itself.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import click
+import flask_migrate
+from flask import Flask
+from honcho.environ import parse_procfile
+from honcho.manager import Manager
+
+from pypistats import ROOT, create_app, queries
+from pypistats.cli import load_sample
+from pypistats.config import ConfigError, load_config
+from pypistats.embedded import EmbeddedServerError, PostgresServer
+
+LOCAL_PROCESSES = ("web",)
+START_SECONDS = 30
+INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+"""What honcho returns after these signals."""
+
+
+def main() -> None:
+    """Run the site until it is interrupted; exit with 1 and the reason if it can't start."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _terminate)
+    try:
+        with _data_folder() as folder, _database_url(folder) as url:
+            _run(url)
+    except KeyboardInterrupt:
+        say("stopped")
+    except (ConfigError, EmbeddedServerError, LaunchError) as error:
+        say(f"can't start: {error}")
+        sys.exit(1)
+
+
+class LaunchError(Exception):
+    """Something on this machine stands in the way; the message says what helps."""
+
+
+def say(text: str) -> None:
+    """Print one step."""
+    click.echo(f"pypistats: {text}")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    """Turn a closed terminal's signal into the one that honcho passes on."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _data_folder() -> Iterator[Path]:
+    """Make the data folder and hold it, so that two launchers can't share it."""
+    folder = Path(os.environ.get("PYPISTATS_DATA_DIR") or ROOT / "var").resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise LaunchError(f"PYPISTATS_DATA_DIR: {error}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LaunchError(
+                f"another `make run` uses {folder}; PYPISTATS_DATA_DIR names another folder"
+            ) from None
+        yield folder
+
+
+@contextlib.contextmanager
+def _database_url(folder: Path) -> Iterator[str]:
+    """Give the address in DATABASE_URL, or that of a server that runs as long as this does."""
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        say("using the database of DATABASE_URL")
+        yield given
+        return
+    say(f"starting PostgreSQL, its data in {folder / 'postgres'}")
+    server = PostgresServer(folder / "postgres")
+    try:
+        server.start()
+        for opened in server.opened:
+            say(f"let other users pass through {opened}, since PostgreSQL can't run as root")
+        yield server.url
+    finally:
+        say("stopping PostgreSQL")
+        server.stop()
+
+
+def _run(url: str) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environ = {"HOST": "127.0.0.1"} | os.environ | {"DATABASE_URL": url, "PATH": path}
+    port = load_config(environ)["PORT"]
+    _check_port(port)
+    _prepare_data(create_app(environ))
+    _serve(environ, port)
+
+
+def _check_port(port: int) -> None:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise LaunchError(
+                f"port {port}: {error.strerror}; PORT=5001 make run takes another"
+            ) from error
+
+
+def _prepare_data(app: Flask) -> None:
+    with app.app_context():
+        say("bringing the tables up to date")
+        flask_migrate.upgrade()
+        if queries.data_status().last_day is None:
+            say("loading sample data: 180 days of made-up downloads")
+            load_sample()
+
+
+def _serve(environ: dict[str, str], port: int) -> None:
+    """Run the Procfile's processes until one ends or the launcher is interrupted."""
+    say("starting the processes of the Procfile")
+    manager = Manager()
+    processes = parse_procfile((ROOT / "Procfile").read_text()).processes
+    for name in LOCAL_PROCESSES:
+        manager.add_process(name, processes[name], env=environ, cwd=str(ROOT))
+    threading.Thread(target=_announce, args=(port,), daemon=True).start()
+    manager.loop()
+    if manager.returncode in INTERRUPTED:
+        raise KeyboardInterrupt
+    if manager.returncode:
+        raise LaunchError("a process of the Procfile has ended; its last lines are above")
+
+
+def _announce(port: int) -> None:
+    """Print the address as soon as it answers."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, urllib.error.URLError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+            say(f"ready: http://127.0.0.1:{port}")
+            return
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    main()

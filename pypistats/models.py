@@ -1,0 +1,69 @@
+"""STORE: the tables, typed. Reads and writes are SQL in `queries` and `store`."""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, func, text
+from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pypistats.extensions import Base, db
+
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class Package(Model):
+    """A package and its recent downloads, without mirrors, up to the last loaded day.
+
+    The collation "C" lets the unique index serve prefix searches.
+    """
+
+    __tablename__ = "packages"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    name: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
+    last_day: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    last_week: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    last_month: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+    __table_args__ = (Index("packages_popular", last_month.desc()),)
+
+
+class Daily(Model):
+    """One package's downloads on one UTC day; `store` makes a partition for each month.
+
+    The maps are `json` and not `jsonb`: they are only ever read whole, and take half the space.
+    There is no foreign key, since checking it would slow the daily load by half.
+    """
+
+    __tablename__ = "daily"
+    __table_args__ = {"postgresql_partition_by": "RANGE (day)"}  # noqa: RUF012
+
+    package_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    with_mirrors: Mapped[int] = mapped_column(BigInteger)
+    without_mirrors: Mapped[int] = mapped_column(BigInteger)
+    python_minor: Mapped[dict[str, int]] = mapped_column(JSON)
+    system: Mapped[dict[str, int]] = mapped_column(JSON)
+    installer: Mapped[dict[str, int]] = mapped_column(JSON)
+    version: Mapped[dict[str, int]] = mapped_column(JSON)
+
+
+class IngestedDay(Model):
+    """The ledger: which days are loaded, from where, how much it was and what it cost."""
+
+    __tablename__ = "ingested_days"
+
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    packages: Mapped[int]
+    downloads: Mapped[int] = mapped_column(BigInteger)
+    dry_run_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    bytes_billed: Mapped[int | None] = mapped_column(BigInteger)
+    job_id: Mapped[str | None] = mapped_column(Text)
+    loaded_at: Mapped[dt.datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now()
+    )

@@ -1,0 +1,175 @@
+"""QUERY: every read. Plain values come back, never the tables' own objects.
+
+The names that come in are in normal form. A series holds `RETENTION_DAYS` days up to the last
+loaded one, and only days on which the package was downloaded.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+
+from pypistats.catalog import ALL_PACKAGES, Counts, PackageDay
+from pypistats.extensions import db
+
+
+class PackageNotFoundError(LookupError):
+    """The store has no package of that name."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"there is no package {package!r} here")
+        self.package = package
+
+
+class Recent(NamedTuple):
+    """Downloads without mirrors in the periods that end with the last loaded day."""
+
+    last_day: int
+    last_week: int
+    last_month: int
+
+
+class DayCounts(NamedTuple):
+    """All that is stored for one package on one day; `day` is an ISO date."""
+
+    day: str
+    with_mirrors: int
+    without_mirrors: int
+    python_minor: Counts
+    system: Counts
+    installer: Counts
+    version: Counts
+
+
+class DataStatus(NamedTuple):
+    """What the store holds: its last loaded day, None when empty, and if any of it is made up."""
+
+    last_day: dt.date | None
+    sample: bool
+
+
+class LedgerDay(NamedTuple):
+    """A loaded day, as the ledger has it."""
+
+    day: dt.date
+    source: str
+    packages: int
+    downloads: int
+    dry_run_bytes: int | None
+    bytes_billed: int | None
+    job_id: str | None
+    loaded_at: dt.datetime
+
+
+class FoundPackage(NamedTuple):
+    """A package with the figure that search results are ordered by."""
+
+    name: str
+    last_month: int
+
+
+def recent(package: str) -> Recent:
+    """Return the recent downloads of one package. Raises PackageNotFoundError."""
+    row = _execute(
+        "select last_day, last_week, last_month from packages where name = :package",
+        package=package,
+    ).one_or_none()
+    if row is None:
+        raise PackageNotFoundError(package)
+    return Recent(*row)
+
+
+def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:
+    """Return (ISO date, *columns) of one package for the newest `days` days, in order of date.
+
+    `columns` are names of DayCounts' fields. Raises PackageNotFoundError; a package that is known
+    and has no day gives an empty list. One statement tells the two apart.
+    """
+    chosen = ", ".join(f"d.{DayCounts._fields[DayCounts._fields.index(name)]}" for name in columns)
+    rows = _execute(
+        f"select d.day::text, {chosen} from packages p left join daily d on d.package_id = p.id"
+        " and d.day > (select max(day) from ingested_days) - :days"
+        " where p.name = :package order by d.day",
+        package=package,
+        days=days,
+    ).all()
+    if not rows:
+        raise PackageNotFoundError(package)
+    return [row for row in rows if row[0] is not None]
+
+
+def package_days(package: str, *, days: int) -> list[DayCounts]:
+    """Return all dimensions of one package, as `series` does."""
+    return [DayCounts(*row) for row in series(package, DayCounts._fields[1:], days=days)]
+
+
+def search(prefix: str, *, limit: int) -> list[FoundPackage]:
+    """Return the packages whose names begin with `prefix`, the most downloaded first.
+
+    A range serves the index as LIKE would, and knows no wildcards: `~` sorts after every
+    character of a name.
+    """
+    rows = _execute(
+        "select name, last_month from packages where name >= :prefix and name < :prefix || '~'"
+        " and name <> :all order by last_month desc, name limit :limit",
+        prefix=prefix,
+        limit=limit,
+        all=ALL_PACKAGES,
+    )
+    return [FoundPackage(*row) for row in rows]
+
+
+def data_status() -> DataStatus:
+    """Return how far the data reaches, and whether any of it comes from the sample source."""
+    return DataStatus(
+        *_execute(
+            "select max(day), coalesce(bool_or(source = 'sample'), false) from ingested_days"
+        ).one()
+    )
+
+
+def ledger() -> list[LedgerDay]:
+    """Return the loaded days, the newest first."""
+    columns = ", ".join(LedgerDay._fields)
+    rows = _execute(f"select {columns} from ingested_days order by day desc")
+    return [LedgerDay(*row) for row in rows]
+
+
+def table_bytes() -> dict[str, int]:
+    """Return the bytes on disk of the packages and of each month, indexes included."""
+    rows = _execute(
+        "select c.relname, pg_total_relation_size(c.oid) from pg_class c"
+        " where c.oid = 'packages'::regclass"
+        " or c.oid in (select inhrelid from pg_inherits where inhparent = 'daily'::regclass)"
+        " order by c.relname"
+    )
+    return dict(rows.all())
+
+
+def stored_days(since: dt.date, until: dt.date) -> Iterator[PackageDay]:
+    """Yield what is stored, the sum over all packages left out, in order of day and package.
+
+    The rows stream from the database, a day at a time.
+    """
+    for offset in range((until - since).days + 1):
+        day = since + dt.timedelta(days=offset)
+        statement = text(
+            "select d.day, p.name, with_mirrors, without_mirrors, python_minor, system, installer,"
+            " version from daily d join packages p on p.id = d.package_id"
+            " where d.day = :day and p.name <> :all order by p.name"
+        ).execution_options(yield_per=5_000)
+        for row in db.session.execute(statement, {"day": day, "all": ALL_PACKAGES}):
+            yield PackageDay(*row)
+
+
+def schema_revision() -> str | None:
+    """Return the migration that the database is at; None for one without our tables."""
+    if _execute("select to_regclass('alembic_version')").scalar() is None:
+        return None
+    revision: str | None = _execute("select version_num from alembic_version").scalar()
+    return revision
+
+
+def _execute(statement: str, **values: Any) -> Any:
+    return db.session.execute(text(statement), values)

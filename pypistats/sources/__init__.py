@@ -1,0 +1,43 @@
+"""SOURCE: where downloads come from. Knows the outside and nothing of the database."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pypistats.catalog import PackageDay
+
+
+class SourceError(Exception):
+    """The source can't give what was asked of it; the message says which fact stands in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchCost:
+    """What a fetch has cost at a source that bills; all None at one that does not."""
+
+    dry_run_bytes: int | None = None
+    bytes_billed: int | None = None
+    job_id: str | None = None
+
+
+class DownloadSource(Protocol):
+    """Gives the downloads of a range of days, one row per package and day."""
+
+    @property
+    def name(self) -> str:
+        """The word the ledger keeps for this source."""
+
+    @property
+    def cost(self) -> FetchCost:
+        """The cost of the newest fetch; whole once its rows have been read."""
+
+    def fetch(
+        self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
+    ) -> Iterator[PackageDay]:
+        """Yield the rows of `since` to `until`, both inclusive, in any order.
+
+        `packages` are normal names; None means every package. Rows stream: no more than a page
+        of them is in memory at once. A day that the source lacks yields nothing. Raises
+        SourceError, at any row.
+        """

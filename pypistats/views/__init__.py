@@ -1,0 +1,1 @@
+"""What the site answers: pages in HTML, the API in JSON, and its health."""

@@ -1,0 +1,110 @@
+"""The JSON API, answer for answer what pypistats.org's clients expect.
+
+Any spelling of a package's name works in place, and `package` in the answer is the normal form.
+"""
+
+import re
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
+
+from pypistats import queries, series
+from pypistats.catalog import (
+    NULL,
+    OTHER,
+    SYSTEMS,
+    WITH_MIRRORS,
+    WITHOUT_MIRRORS,
+    Dimension,
+    Period,
+)
+from pypistats.views.parameters import choice, known_name, pattern
+
+bp = Blueprint("api", __name__, url_prefix="/api")
+
+MAJOR_VERSION = re.compile(r"[0-9]{1,9}|null", re.IGNORECASE)
+MINOR_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}|null", re.IGNORECASE)
+
+Document = dict[str, Any]
+
+
+@bp.after_app_request
+def allow_any_origin(response: Response) -> Response:
+    """Let scripts on any site read the API, its errors included."""
+    if request.path.startswith("/api/"):
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+    return response
+
+
+@bp.get("/packages/<name>/recent")
+def recent(name: str) -> Document:
+    """Answer the downloads of the last day, week and month, or of one `period`."""
+    package = known_name(name)
+    period = choice("period", tuple(Period))
+    data = queries.recent(package)._asdict()
+    if period is not None:
+        data = {f"last_{period}": data[f"last_{period}"]}
+    return {"package": package, "type": "recent_downloads", "data": data}
+
+
+@bp.get("/packages/<name>/overall")
+def overall(name: str) -> Document:
+    """Answer the series with and without mirrors, or one of them by `mirrors`."""
+    package = known_name(name)
+    mirrors = choice("mirrors", ("true", "false"))
+    category = {None: None, "true": WITH_MIRRORS, "false": WITHOUT_MIRRORS}[mirrors]
+    return _series(package, Dimension.OVERALL, category)
+
+
+@bp.get("/packages/<name>/python_major")
+def python_major(name: str) -> Document:
+    """Answer the series by Python's major version, or of the one that `version` names."""
+    package = known_name(name)
+    version = pattern("version", MAJOR_VERSION, "a major version such as 3, or null")
+    return _series(package, Dimension.PYTHON_MAJOR, version)
+
+
+@bp.get("/packages/<name>/python_minor")
+def python_minor(name: str) -> Document:
+    """Answer the series by Python's minor version, or of the one that `version` names."""
+    package = known_name(name)
+    version = pattern("version", MINOR_VERSION, "a minor version such as 3.12, or null")
+    return _series(package, Dimension.PYTHON_MINOR, version)
+
+
+@bp.get("/packages/<name>/system")
+def system(name: str) -> Document:
+    """Answer the series by operating system, or of the one that `os` names."""
+    package = known_name(name)
+    return _series(package, Dimension.SYSTEM, choice("os", (*SYSTEMS, OTHER, NULL)))
+
+
+@bp.get("/packages/<name>/installer")
+def installer(name: str) -> Document:
+    """Answer the series by installer, mirrors included."""
+    return _series(known_name(name), Dimension.INSTALLER, None)
+
+
+@bp.get("/packages/<name>/summary")
+def summary(name: str) -> Document:
+    """Answer the totals of all days, none of which counts mirrors."""
+    package = known_name(name)
+    columns = (WITHOUT_MIRRORS, Dimension.SYSTEM, Dimension.PYTHON_MINOR)
+    days = queries.series(package, columns, days=current_app.config["RETENTION_DAYS"])
+    python_minor = series.totals(counts for *_, counts in days)
+    totals = {
+        "overall": sum(downloads for _, downloads, *_ in days),
+        "system": series.totals(counts for _, _, counts, _ in days),
+        "python_major": series.totals([series.python_major(python_minor)]),
+        "python_minor": python_minor,
+    }
+    return {"package": package, "type": "summary", "totals": totals}
+
+
+def _series(package: str, dimension: Dimension, category: str | None) -> Document:
+    columns = series.STORED_COLUMNS[dimension]
+    stored = queries.series(package, columns, days=current_app.config["RETENTION_DAYS"])
+    days = ((day, series.counts_of(dimension, values)) for day, *values in stored)
+    data = [point._asdict() for point in series.points(days, category)]
+    return {"package": package, "type": f"{dimension}_downloads", "data": data}

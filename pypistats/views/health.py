@@ -1,0 +1,54 @@
+"""Whether the site is alive and whether it is ready, for load balancers and people."""
+
+import functools
+from typing import Any
+
+from alembic.script import ScriptDirectory
+from flask import Blueprint, current_app
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from pypistats import queries
+from pypistats.errors import RETRY_AFTER
+
+bp = Blueprint("health", __name__)
+
+Answer = tuple[dict[str, Any], int, dict[str, str]]
+
+
+@bp.get("/health")
+def health() -> dict[str, Any]:
+    """Answer that the process is alive, whatever the database does.
+
+    `sample_data` tells whether numbers are made up; it is null while the database is unreachable.
+    """
+    try:
+        sample = queries.data_status().sample
+    except (DBAPIError, PoolTimeoutError):
+        sample = None
+    return {"status": "ok", "sample_data": sample}
+
+
+@bp.get("/ready")
+def ready() -> Answer:
+    """Answer 200 once the database is reachable and its tables are this code's, else 503."""
+    document: dict[str, Any] = {
+        "status": "not ready",
+        "database": False,
+        "migrations": False,
+        "last_day": None,
+    }
+    try:
+        document["migrations"] = queries.schema_revision() == _newest_migration()
+        document["database"] = True
+        last_day = queries.data_status().last_day if document["migrations"] else None
+    except (DBAPIError, PoolTimeoutError):
+        document["database"] = False
+    if not (document["database"] and document["migrations"]):
+        return document, 503, {"Retry-After": str(RETRY_AFTER)}
+    return document | {"status": "ready", "last_day": last_day and last_day.isoformat()}, 200, {}
+
+
+@functools.cache
+def _newest_migration() -> str | None:
+    return ScriptDirectory(current_app.extensions["migrate"].directory).get_current_head()

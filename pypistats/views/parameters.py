@@ -1,0 +1,49 @@
+"""Reading what a request asks for; what can't be raises ParameterError."""
+
+import re
+from collections.abc import Sequence
+
+from flask import request
+
+from pypistats.catalog import InvalidNameError, normalize_name
+from pypistats.errors import ParameterError
+from pypistats.queries import PackageNotFoundError
+
+SEARCH_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def known_name(name: str) -> str:
+    """Return the normal form of a package name; one that can't be is one that is not here."""
+    try:
+        return normalize_name(name)
+    except InvalidNameError:
+        raise PackageNotFoundError(name) from None
+
+
+def choice(parameter: str, allowed: Sequence[str]) -> str | None:
+    """Return the query parameter as one of `allowed`, whatever its case; None when absent."""
+    value = request.args.get(parameter)
+    if value is None:
+        return None
+    for word in allowed:
+        if value.casefold() == word.casefold():
+            return word
+    raise ParameterError(parameter, f"one of {', '.join(allowed)}")
+
+
+def pattern(parameter: str, form: re.Pattern[str], accepts: str) -> str | None:
+    """Return the query parameter if all of it has the form; None when absent."""
+    value = request.args.get(parameter)
+    if value is None or form.fullmatch(value):
+        return value
+    raise ParameterError(parameter, accepts)
+
+
+def search_prefix() -> str:
+    """Return the normal form of what is searched for in `q`; empty when it is absent or blank."""
+    asked = request.args.get("q", "").strip()
+    if asked and not SEARCH_TEXT.fullmatch(asked):
+        raise ParameterError(
+            "q", "the beginning of a package name: up to 128 letters, digits, '-', '_' and '.'"
+        )
+    return re.sub(r"[-_.]+", "-", asked).lower()

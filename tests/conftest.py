@@ -1,0 +1,86 @@
+"""The fixtures that all tests share: one PostgreSQL, built by the migrations, and the app on it."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient, FlaskCliRunner
+from hypothesis import settings
+from sqlalchemy import text
+
+from pypistats import create_app
+from pypistats.embedded import PostgresServer
+from pypistats.extensions import db
+
+# pytest_plugins = ["tests.fixtures_bigquery"]
+
+settings.register_profile("pypistats", deadline=None, derandomize=True)
+settings.load_profile("pypistats")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL for the session.
+
+    Its folder is not one of pytest's: another pytest run closes those to PostgreSQL's user.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pypistats-test-"))
+    server = PostgresServer(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres_server: PostgresServer) -> str:
+    """Give a database with the tables that the migrations make."""
+    app = create_app({"DATABASE_URL": postgres_server.url})
+    with app.app_context():
+        flask_migrate.upgrade()
+        db.engine.dispose()
+    return postgres_server.url
+
+
+@pytest.fixture(scope="session")
+def session_app(database_url: str) -> Flask:
+    return create_app({"DATABASE_URL": database_url})
+
+
+@pytest.fixture
+def app(session_app: Flask) -> Iterator[Flask]:
+    """Give the app, with nothing in its database but the sum over all packages."""
+    yield session_app
+    with session_app.app_context():
+        months = db.session.execute(
+            text("select inhrelid::regclass from pg_inherits where inhparent = 'daily'::regclass")
+        ).scalars()
+        for month in months.all():
+            db.session.execute(text(f"drop table {month}"))
+        db.session.execute(text("truncate ingested_days"))
+        db.session.execute(text("delete from packages where name <> '__all__'"))
+        db.session.execute(text("update packages set last_day = 0, last_week = 0, last_month = 0"))
+        db.session.commit()
+
+
+@pytest.fixture
+def app_context(app: Flask) -> Iterator[None]:
+    """Open an app context, for direct calls; the test client opens its own."""
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def runner(app: Flask) -> FlaskCliRunner:
+    return app.test_cli_runner()

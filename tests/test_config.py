@@ -1,0 +1,77 @@
+"""Settings are read once, and a bad one is refused by its name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pypistats.config import SETTINGS, ConfigError, load_config
+
+URL = {"DATABASE_URL": "postgresql://user:secret@host:5433/name"}
+README = Path(__file__).parent.parent / "README.md"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_every_spelling_of_a_postgresql_address_names_the_driver(scheme: str) -> None:
+    config = load_config({"DATABASE_URL": f"{scheme}://user:secret@host:5433/name"})
+
+    assert config["DATABASE_URL"] == "postgresql+psycopg2://user:secret@host:5433/name"
+
+
+def test_defaults_hold_where_nothing_is_set() -> None:
+    assert load_config(URL) == {
+        "DATABASE_URL": "postgresql+psycopg2://user:secret@host:5433/name",
+        "RETENTION_DAYS": 180,
+        "BIGQUERY_PROJECT": None,
+        "BIGQUERY_CREDENTIALS": None,
+        "BIGQUERY_MAX_BYTES_PER_DAY": 512 * 2**30,
+        "HOST": "0.0.0.0",
+        "PORT": 5000,
+        "WEB_CONCURRENCY": 2,
+        "WEB_THREADS": 4,
+    }
+
+
+def test_an_empty_variable_is_an_absent_one() -> None:
+    assert load_config(URL | {"PORT": ""})["PORT"] == 5000
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DATABASE_URL", "mysql://host/name"),
+        ("DATABASE_URL", "somewhere"),
+        ("DATABASE_URL", "postgresql://"),
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("PORT", "٣"),
+        ("RETENTION_DAYS", "0"),
+        ("BIGQUERY_MAX_BYTES_PER_DAY", "1e12"),
+        ("WEB_CONCURRENCY", "two"),
+    ],
+)
+def test_a_value_that_can_not_be_is_refused_by_its_variable(variable: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{variable} "):
+        load_config(URL | {variable: value})
+
+
+def test_a_missing_database_address_is_told() -> None:
+    with pytest.raises(ConfigError, match="DATABASE_URL is not set"):
+        load_config({})
+
+
+def test_a_refused_value_is_not_repeated_since_it_may_be_a_secret() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config({"DATABASE_URL": "mysql://user:hunter2@host/name"})
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", README.read_text(), re.MULTILINE)
+
+    assert {variable: default.strip("`") for variable, default, _ in rows} == {
+        setting.variable: setting.default or "none" for setting in SETTINGS
+    } | {"PYPISTATS_DATA_DIR": "var"}

@@ -1,0 +1,45 @@
+"""The migrations make the tables that the models describe, and can be taken back."""
+
+from collections.abc import Iterator
+
+import flask_migrate
+import pytest
+from flask import Flask
+from sqlalchemy import inspect, text
+
+from pypistats import create_app, ingest
+from pypistats.embedded import PostgresServer
+from pypistats.extensions import db
+from tests.fixed_source import DAY, FixedSource, package_day
+
+
+@pytest.fixture
+def empty_app(postgres_server: PostgresServer, session_app: Flask) -> Iterator[Flask]:
+    """Give the app on an empty database of its own."""
+    with session_app.app_context(), db.engine.connect() as connection:
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        autocommit.execute(text("create database empty"))
+        app = create_app({"DATABASE_URL": postgres_server.url.removesuffix("postgres") + "empty"})
+        yield app
+        with app.app_context():
+            db.engine.dispose()
+        autocommit.execute(text("drop database empty"))
+
+
+@pytest.mark.usefixtures("app_context")
+def test_the_models_and_the_tables_agree() -> None:
+    ingest.ingest_day(DAY, FixedSource(package_day("flask")))
+
+    flask_migrate.check()
+
+
+def test_every_migration_can_be_taken_back_and_made_again(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        flask_migrate.upgrade()
+        made = sorted(inspect(db.engine).get_table_names())
+
+        flask_migrate.downgrade(revision="base")
+        assert inspect(db.engine).get_table_names() == ["alembic_version"]
+
+        flask_migrate.upgrade()
+        assert sorted(inspect(db.engine).get_table_names()) == made

@@ -1,0 +1,186 @@
+"""The pages, read as a browser without script would."""
+
+import datetime as dt
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from pypistats import ingest
+from pypistats.extensions import db
+from tests.fixed_source import DAY, FixedSource, package_day
+
+DAY_BEFORE = DAY - dt.timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def two_days(app: Flask) -> None:
+    """Load two days of a few packages."""
+    with app.app_context():
+        ingest.ingest_day(
+            DAY,
+            FixedSource(
+                package_day("flask", python_minor={"3.12": 1_234, "null": 1}, mirrored=7),
+                package_day("flask-caching", downloads=20),
+                package_day("flaky", downloads=30),
+                package_day("zope-interface"),
+            ),
+        )
+        ingest.ingest_day(DAY_BEFORE, FixedSource(package_day("flask", DAY_BEFORE, downloads=10)))
+
+
+def page(client: FlaskClient, path: str, status: int = 200) -> BeautifulSoup:
+    response = client.get(path)
+    assert response.status_code == status, response.text
+    assert response.mimetype == "text/html"
+    return BeautifulSoup(response.text, "html.parser")
+
+
+def table(soup: BeautifulSoup, dimension: str) -> list[list[str]]:
+    """Return the cells of a dimension's table, without its heading."""
+    section = soup.find("section", {"aria-labelledby": dimension})
+    return [
+        [cell.get_text() for cell in row.find_all(["th", "td"])]
+        for row in section.find("tbody").find_all("tr")
+    ]
+
+
+def test_the_start_page_has_a_search_box_with_focus(client: FlaskClient) -> None:
+    soup = page(client, "/")
+
+    assert soup.find("form")["action"] == "/search"
+    assert soup.find("input", {"name": "q"}).has_attr("autofocus")
+
+
+def test_a_package_page_has_the_recent_counts(client: FlaskClient) -> None:
+    soup = page(client, "/packages/flask")
+
+    assert soup.h1.get_text() == "flask"
+    assert [dd.get_text() for dd in soup.find_all("dd")] == ["1,235", "1,245", "1,245"]
+
+
+def test_a_package_page_has_a_table_for_each_dimension(client: FlaskClient) -> None:
+    soup = page(client, "/packages/flask")
+
+    assert table(soup, "overall") == [
+        ["with mirrors", "1,242", "1,252", "1,252", "1,252", "100.0 %"],
+        ["without mirrors", "1,235", "1,245", "1,245", "1,245", "99.4 %"],
+    ]
+    assert table(soup, "python_minor") == [
+        ["3.12", "1,234", "1,244", "1,244", "1,244", "99.9 %"],
+        ["unknown (null)", "1", "1", "1", "1", "< 0.1 %"],
+    ]
+    assert table(soup, "python_major")[0][0] == "3"
+    assert table(soup, "system")[0][0] == "Linux"
+    assert [row[0] for row in table(soup, "installer")] == ["pip", "bandersnatch"]
+    assert table(soup, "version")[0][0] == "1.0"
+
+
+def test_the_page_of_all_packages_sums_them(client: FlaskClient) -> None:
+    soup = page(client, "/packages/__all__")
+
+    assert soup.h1.get_text() == "All packages"
+    assert soup.find("dd").get_text() == "1,295"
+    assert soup.find("section", {"aria-labelledby": "version"}) is None
+
+
+@pytest.mark.parametrize("name", ["Flask", "FLASK"])
+def test_another_spelling_redirects_to_the_normal_form(client: FlaskClient, name: str) -> None:
+    response = client.get(f"/packages/{name}")
+
+    assert (response.status_code, response.location) == (301, "/packages/flask")
+    assert client.get("/packages/Zope.Interface").location == "/packages/zope-interface"
+
+
+@pytest.mark.parametrize("name", ["unknown", "Un.Known", "a%00b", "%FF", "x" * 5_000, "%25"])
+def test_an_unknown_package_is_not_found(client: FlaskClient, name: str) -> None:
+    soup = page(client, f"/packages/{name}", 404)
+
+    assert soup.h1.get_text() == "Not Found"
+    assert soup.find("input", {"name": "q"})
+
+
+def test_text_from_outside_is_escaped(app: Flask, client: FlaskClient) -> None:
+    evil = "<script>alert(1)</script>"
+    with app.app_context():
+        ingest.ingest_day(DAY, FixedSource(package_day("flask", installer={evil: 10})))
+
+    soup = page(client, "/packages/flask")
+
+    assert soup.find("script") is None
+    assert evil in [row[0] for row in table(soup, "installer")]
+
+
+def names(soup: BeautifulSoup) -> list[str]:
+    return [link.get_text() for link in soup.select("tbody a")]
+
+
+def test_search_finds_names_by_their_beginning_the_popular_first(client: FlaskClient) -> None:
+    assert names(page(client, "/search?q=fla")) == ["flask", "flaky", "flask-caching"]
+    assert names(page(client, "/search?q=Flask_")) == ["flask-caching"]
+    assert names(page(client, "/search?q=+zope.+")) == ["zope-interface"]
+
+
+def test_search_tells_when_nothing_is_found_or_asked(client: FlaskClient) -> None:
+    assert "No package begins with" in page(client, "/search?q=nothing").h1.get_text()
+    assert page(client, "/search").h1.get_text() == "Search"
+    assert page(client, "/search?q=+").h1.get_text() == "Search"
+
+
+@pytest.mark.parametrize("asked", ["%25", "_", "a%00", "x" * 129, "a%20b", "ünï", "__all__"])
+def test_search_refuses_what_no_name_begins_with(client: FlaskClient, asked: str) -> None:
+    assert "q takes" in page(client, f"/search?q={asked}", 400).main.get_text()
+
+
+def test_an_unknown_address_is_a_page(client: FlaskClient) -> None:
+    assert page(client, "/nothing", 404).h1.get_text() == "Not Found"
+
+
+def test_only_sample_data_has_a_banner_and_the_field_in_health(
+    app: Flask, client: FlaskClient
+) -> None:
+    assert page(client, "/").find(class_="banner") is None
+    assert client.get("/health").json == {"status": "ok", "sample_data": False}
+
+    source = FixedSource(package_day("flask"))
+    source.name = "sample"
+    with app.app_context():
+        ingest.ingest_day(DAY, source)
+
+    for path in ("/", "/search?q=f", "/packages/flask"):
+        assert "made up" in page(client, path).find(class_="banner").get_text()
+    assert client.get("/health").json == {"status": "ok", "sample_data": True}
+
+
+@pytest.mark.parametrize("path", ["/", "/search?q=fla", "/packages/flask", "/packages/unknown"])
+def test_a_page_takes_few_statements(app: Flask, client: FlaskClient, path: str) -> None:
+    statements: list[str] = []
+    with app.app_context():
+        engine = db.engine
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        client.get(path)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+    assert len(statements) <= 4, statements
+
+
+@pytest.mark.parametrize("path", ["/", "/search?q=fla", "/packages/flask", "/packages/unknown"])
+def test_pages_need_no_script_and_no_other_host(client: FlaskClient, path: str) -> None:
+    soup = BeautifulSoup(client.get(path).text, "html.parser")
+
+    assert soup.find("script") is None
+    assert soup.find(style=True) is None
+    loaded = [tag.get("src") or tag.get("href") for tag in soup.find_all(["img", "link", "script"])]
+    assert loaded
+    assert all(address.startswith("/") for address in loaded)
+    for address in loaded:
+        with client.get(address) as response:
+            assert response.status_code == 200
