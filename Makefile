@@ -15,7 +15,7 @@ INSTALL = install() { \
 	| awk '/^ *Collecting / { printf "."; fflush() } END { print "" }'; \
 	if [ -e $@.ok ]; then mv $@.ok $@; else tail -n 30 $@.log; exit 1; fi; }; install
 
-.PHONY: run test check format bench clean
+.PHONY: run test check format bench demo-bigquery clean
 
 run: $(VENV)/dev
 	@exec $(BIN)/python -m pypistats.launcher
@@ -49,6 +49,12 @@ $(VENV)/dev $(VENV)/test $(VENV)/check: setup.cfg $(VENV)/pip
 	@printf 'pypistats: installing packages for the tests ($*) '
 	@$(BIN)/python -m venv .venv-$*
 	@$(INSTALL) .venv-$*/bin/python -m pip install --disable-pip-version-check -r $<
+
+bench: $(VENV)/test
+	@$(BIN)/python -m benchmarks.load
+
+demo-bigquery: $(VENV)/test .venv-emulator/ready
+	@$(BIN)/python -m tests.demo_bigquery --serve
 
 clean:
 	rm -rf .venv .venv-emulator .venv-client var

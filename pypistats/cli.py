@@ -229,15 +229,20 @@ def _open_source(
     if name == "sample":
         from pypistats.sources.sample import SampleSource  # noqa: PLC0415
 
-        return SampleSource(until, (until - since).days + 1), _each_day(since, until)
+        sample = SampleSource(until, (until - since).days + 1)
+        return sample, sample.days()
     from pypistats.sources import bigquery  # noqa: PLC0415
 
     config = current_app.config
-    return bigquery.open_source(
-        project=config["BIGQUERY_PROJECT"],
-        credentials=config["BIGQUERY_CREDENTIALS"],
-        max_bytes_per_day=config["BIGQUERY_MAX_BYTES_PER_DAY"],
-    ), _each_day(since, until)
+    try:
+        source = bigquery.open_source(
+            project=config["BIGQUERY_PROJECT"],
+            credentials=config["BIGQUERY_CREDENTIALS"],
+            max_bytes_per_day=config["BIGQUERY_MAX_BYTES_PER_DAY"],
+        )
+    except ValueError as error:
+        raise click.ClickException(f"BIGQUERY_CREDENTIALS: {error}") from error
+    return source, _each_day(since, until)
 
 
 def _each_day(since: dt.date, until: dt.date) -> list[dt.date]:

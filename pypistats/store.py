@@ -50,15 +50,7 @@ def replace_day(
     _execute("select pg_advisory_xact_lock(:key)", key=LOADER_LOCK)
     _ensure_partition(day)
     _stage(rows)
-    # An anti-join, since ON CONFLICT alone would burn an id for every package, every day.
-    _execute(
-        """
-        insert into packages (name)
-        select package from stage s
-        where not exists (select from packages p where p.name = s.package)
-        on conflict do nothing
-        """
-    )
+    _add_names()
     _delete_day(day, packages)
     count = _insert_staged(day)
     if packages is None:
@@ -229,6 +221,24 @@ def _stage(rows: Iterable[PackageDay]) -> None:
                 raise lines.error from None
             raise
     _execute("analyze stage")
+
+
+def _add_names() -> None:
+    """Give the staged packages that are new an id.
+
+    By an anti-join, since ON CONFLICT alone would burn an id for every package, every day. The
+    planner is told of many new names: joins that follow would loop over them one by one.
+    """
+    added = _execute(
+        """
+        insert into packages (name)
+        select package from stage s
+        where not exists (select from packages p where p.name = s.package)
+        on conflict do nothing
+        """
+    ).rowcount
+    if added:
+        _execute("analyze packages")
 
 
 def _delete_day(day: dt.date, packages: Collection[str] | None) -> None:

@@ -1,6 +1,9 @@
 """The fixtures that all tests share: one PostgreSQL, built by the migrations, and the app on it."""
 
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +18,11 @@ from sqlalchemy import text
 from pypistats import create_app
 from pypistats.embedded import PostgresServer
 from pypistats.extensions import db
+from tests.network import free_port, wait_for
 
-# pytest_plugins = ["tests.fixtures_bigquery"]
+ROOT = Path(__file__).parent.parent
+
+pytest_plugins = ["tests.fixtures_bigquery"]
 
 settings.register_profile("pypistats", deadline=None, derandomize=True)
 settings.load_profile("pypistats")
@@ -79,6 +85,26 @@ def app_context(app: Flask) -> Iterator[None]:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def server_url(app: Flask) -> Iterator[str]:
+    """Serve the app with gunicorn, for clients that speak HTTP."""
+    port = free_port()
+    command = [Path(sys.executable).parent / "gunicorn", "pypistats:create_app()"]
+    environ = {
+        "DATABASE_URL": app.config["DATABASE_URL"],
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "WEB_CONCURRENCY": "1",
+        "PATH": os.environ["PATH"],
+    }
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/health")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
 
 
 @pytest.fixture

@@ -1,0 +1,203 @@
+"""The commands: what they load and print, and that a failure is seen in the exit code."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskCliRunner
+
+from pypistats import cli, ingest, queries
+from pypistats.catalog import PackageDay
+from pypistats.sources import files
+from tests.fixed_source import DAY, FixedSource, package_day
+
+DAY_BEFORE = DAY - dt.timedelta(days=1)
+ROWS = [
+    package_day("flask", DAY_BEFORE, downloads=3),
+    package_day("flask", mirrored=2, version={"3.0": 4, "2.0": 1}),
+    package_day("requests"),
+]
+
+
+@pytest.fixture
+def rows_file(tmp_path: Path) -> Path:
+    path = tmp_path / "days.jsonl"
+    files.write_package_days(ROWS, path)
+    return path
+
+
+def load(app: Flask, *rows: PackageDay) -> None:
+    with app.app_context():
+        for day in {row.day for row in rows}:
+            ingest.ingest_day(day, FixedSource(*rows))
+
+
+def stored(app: Flask) -> list[PackageDay]:
+    with app.app_context():
+        return list(queries.stored_days(DAY_BEFORE, DAY))
+
+
+def test_files_are_loaded_with_all_their_days(
+    app: Flask, runner: FlaskCliRunner, rows_file: Path
+) -> None:
+    result = runner.invoke(args=["ingest", "--source", "files", "--path", str(rows_file)])
+
+    assert result.exit_code == 0, result.output
+    assert stored(app) == ROWS
+    assert f"{DAY}  2 packages  1 of 2 days" in result.output
+
+
+def test_a_day_or_a_range_limits_what_is_loaded(
+    app: Flask, runner: FlaskCliRunner, rows_file: Path
+) -> None:
+    words = ["--source", "files", "--path", str(rows_file)]
+
+    assert runner.invoke(args=["ingest", str(DAY), *words]).exit_code == 0
+    assert stored(app) == ROWS[1:]
+
+    assert runner.invoke(args=["ingest", f"{DAY_BEFORE}..{DAY}", *words]).exit_code == 0
+    assert stored(app) == ROWS
+
+
+def test_packages_limit_what_is_loaded_in_any_spelling(
+    app: Flask, runner: FlaskCliRunner, rows_file: Path
+) -> None:
+    words = ["ingest", "--source", "files", "--path", str(rows_file), "--packages", "Flask, FLASK"]
+
+    assert runner.invoke(args=words).exit_code == 0
+    assert stored(app) == ROWS[:2]
+
+
+def test_a_day_that_the_source_lacks_fails_after_the_others_are_loaded(
+    app: Flask, runner: FlaskCliRunner, rows_file: Path
+) -> None:
+    days = f"{DAY}..{DAY + dt.timedelta(days=1)}"
+
+    result = runner.invoke(args=["ingest", days, "--source", "files", "--path", str(rows_file)])
+
+    assert result.exit_code == 1
+    assert "the source has no downloads for 2026-03-16" in result.output
+    assert stored(app) == ROWS[1:]
+
+
+def test_a_broken_file_fails_with_its_fact(runner: FlaskCliRunner, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text("{not json\n")
+
+    result = runner.invoke(args=["ingest", "--source", "files", "--path", str(broken)])
+
+    assert result.exit_code == 1
+    assert "broken.jsonl" in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["2026-02-30", "--source", "sample"], "is no day"),
+        (["yesterday", "--source", "sample"], "is no day"),
+        (["2026-03-02..2026-03-01", "--source", "sample"], "2026-03-02 is after 2026-03-01"),
+        (["--source", "sample", "--packages", "a b"], "'a b' is no package name"),
+        (["--source", "oracle"], "Invalid value for '--source'"),
+        (["--source", "files"], "--path and --source files go together"),
+        (["--source", "sample", "--path", "x"], "--path and --source files go together"),
+    ],
+)
+def test_words_that_can_not_be_are_refused(
+    runner: FlaskCliRunner, words: list[str], message: str
+) -> None:
+    result = runner.invoke(args=["ingest", *words])
+
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_bad_credentials_are_refused_by_their_variable_and_not_shown(
+    app: Flask, runner: FlaskCliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "BIGQUERY_CREDENTIALS", "hunter2")
+
+    result = runner.invoke(args=["ingest", str(DAY)])
+
+    assert result.exit_code == 1
+    assert "BIGQUERY_CREDENTIALS: " in result.output
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize("command", ["ingest", "sample", "export", "status", "purge"])
+def test_every_command_explains_itself(runner: FlaskCliRunner, command: str) -> None:
+    result = runner.invoke(args=[command, "--help"])
+
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_the_sample_reaches_from_yesterday_180_days_back_with_gaps(
+    app: Flask, runner: FlaskCliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "SAMPLE_DAYS", 60)
+
+    result = runner.invoke(args=["sample"])
+
+    assert result.exit_code == 0, result.output
+    with app.app_context():
+        loaded = [row.day for row in queries.ledger()]
+        assert loaded[0] == cli.yesterday()
+        assert len(loaded) < (loaded[0] - loaded[-1]).days + 1 <= 60
+        assert len(queries.search("", limit=1_000)) >= 300
+        assert queries.data_status().sample
+
+
+@pytest.mark.parametrize("name", ["days.jsonl", "days.jsonl.gz", "days.parquet"])
+def test_what_is_exported_can_be_loaded_again(
+    app: Flask, runner: FlaskCliRunner, tmp_path: Path, name: str
+) -> None:
+    load(app, *ROWS)
+
+    exported = runner.invoke(args=["export", "--output", str(tmp_path / name)])
+    assert exported.exit_code == 0, exported.output
+    assert f"3 rows of {DAY_BEFORE} to {DAY}" in exported.output
+    load(app, package_day("other-one"), package_day("other-one", DAY_BEFORE))
+
+    words = ["ingest", "--source", "files", "--path", str(tmp_path / name)]
+    loaded = runner.invoke(args=words)
+    assert loaded.exit_code == 0, loaded.output
+    assert stored(app) == ROWS
+
+
+def test_an_export_of_nothing_and_to_nowhere_fails(
+    app: Flask, runner: FlaskCliRunner, tmp_path: Path
+) -> None:
+    empty = runner.invoke(args=["export", "--output", str(tmp_path / "days.jsonl")])
+    load(app, *ROWS)
+    nowhere = runner.invoke(args=["export", "--output", str(tmp_path / "no" / "days.jsonl")])
+    shapeless = runner.invoke(args=["export", "--output", str(tmp_path / "days.csv")])
+
+    assert [empty.exit_code, nowhere.exit_code, shapeless.exit_code] == [1, 1, 1]
+    assert "nothing is loaded yet" in empty.output
+    assert "can't be written" in nowhere.output
+    assert "can't be written" in shapeless.output
+
+
+def test_status_shows_days_gaps_sizes_and_the_last_run(app: Flask, runner: FlaskCliRunner) -> None:
+    assert runner.invoke(args=["status"]).output == "no day is loaded\n"
+    gap_before = package_day("flask", DAY - dt.timedelta(days=3))
+    load(app, *ROWS, gap_before)
+
+    lines = runner.invoke(args=["status"]).output.splitlines()
+
+    assert lines[0] == "days loaded   3, 2026-03-12 to 2026-03-15"
+    assert lines[1] == "gaps          2026-03-13"
+    assert lines[2].startswith("last run ")
+    assert "from fixed, " in lines[2]
+    assert lines[2].endswith("1,000 bytes billed")
+    assert [line.split()[0] for line in lines[3:]] == ["daily_2026_03", "packages"]
+
+
+def test_purge_drops_old_months(app: Flask, runner: FlaskCliRunner) -> None:
+    load(app, *ROWS)
+
+    assert runner.invoke(args=["purge", str(DAY)]).output == "dropped nothing\n"
+    assert runner.invoke(args=["purge", "2026-04-01"]).output == "dropped daily_2026_03\n"
+    assert stored(app) == []
