@@ -103,7 +103,7 @@ def ingest_command(
         raise click.UsageError("--path and --source files go together")
     try:
         opened, found = _open_source(source, paths, days)
-        _ingest_days(opened, found, packages)
+        ingest_days(opened, found, packages=packages)
     except SourceError as error:
         raise click.ClickException(str(error)) from error
 
@@ -115,15 +115,10 @@ def sample_command() -> None:
 
     For trying the site. Its pages and its API say that the data is a sample.
     """
-    load_sample()
-
-
-def load_sample() -> None:
-    """Load the sample's days, with progress."""
     from pypistats.sources.sample import SampleSource  # noqa: PLC0415
 
     source = SampleSource(yesterday(), SAMPLE_DAYS)
-    _ingest_days(source, source.days(), None)
+    ingest_days(source, source.days())
 
 
 @click.command("export")
@@ -259,12 +254,13 @@ def _told(rows: Iterable[PackageDay], progress: Progress) -> Iterator[PackageDay
             progress.day(day, count)
 
 
-def _ingest_days(
-    source: DownloadSource, days: list[dt.date], packages: tuple[str, ...] | None
+def ingest_days(
+    source: DownloadSource, days: list[dt.date], *, packages: tuple[str, ...] | None = None
 ) -> None:
     """Load the days, the newest first, so that what people look at most is there first.
 
-    A day that the source lacks is reported and passed over; any other fault ends the run.
+    A day that the source lacks is passed over and reported at the end; any other fault ends the
+    run. Both raise SourceError.
     """
     empty = []
     with Progress(len(days)) as progress:

@@ -61,8 +61,9 @@ class PostgresServer:
             self._pg_ctl("start", "--wait", f"--log={self._log}", f"--options={options}")
 
     def stop(self) -> None:
-        """Stop the server, if it runs; clients are cut off."""
-        self._pg_ctl("stop", "--wait", "--mode=fast", check=False)
+        """Stop the server, if there is one; clients are cut off."""
+        if self._data.exists():
+            self._pg_ctl("stop", "--wait", "--mode=fast", check=False)
 
     def _pg_ctl(self, *words: str, check: bool = True) -> int:
         return self._run("pg_ctl", *words, f"--pgdata={self._data}", "--timeout=60", check=check)

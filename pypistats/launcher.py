@@ -4,6 +4,7 @@ For development. A deployment sets DATABASE_URL and runs the Procfile itself.
 """
 
 import contextlib
+import datetime as dt
 import fcntl
 import os
 import signal
@@ -22,11 +23,13 @@ import flask_migrate
 from flask import Flask
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
+from sqlalchemy.exc import OperationalError
 
 from pypistats import ROOT, create_app, queries
-from pypistats.cli import load_sample
+from pypistats.cli import SAMPLE_DAYS, ingest_days, yesterday
 from pypistats.config import ConfigError, load_config
 from pypistats.embedded import EmbeddedServerError, PostgresServer
+from pypistats.sources.sample import SampleSource
 
 LOCAL_PROCESSES = ("web",)
 START_SECONDS = 30
@@ -128,10 +131,23 @@ def _check_port(port: int) -> None:
 def _prepare_data(app: Flask) -> None:
     with app.app_context():
         say("bringing the tables up to date")
-        flask_migrate.upgrade()
-        if queries.data_status().last_day is None:
-            say("loading sample data: 180 days of made-up downloads")
-            load_sample()
+        try:
+            flask_migrate.upgrade()
+            loaded = queries.ledger()
+        except OperationalError as error:
+            fact = " ".join(str(error.orig).split())
+            raise LaunchError(f"the database of DATABASE_URL is out of reach: {fact}") from error
+        if all(row.source == "sample" for row in loaded):
+            _load_sample({row.day for row in loaded})
+
+
+def _load_sample(loaded: set[dt.date]) -> None:
+    """Load what the sample has and the database lacks: all of it, or the days since."""
+    source = SampleSource(yesterday(), SAMPLE_DAYS)
+    missing = [day for day in source.days() if day not in loaded]
+    if missing:
+        say(f"loading sample data: {len(missing)} days of made-up downloads")
+        ingest_days(source, missing)
 
 
 def _serve(environ: dict[str, str], port: int) -> None:

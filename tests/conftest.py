@@ -1,7 +1,6 @@
 """The fixtures that all tests share: one PostgreSQL, built by the migrations, and the app on it."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,18 +29,21 @@ settings.load_profile("pypistats")
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """Run a PostgreSQL for the session.
+    """Run a PostgreSQL for the session."""
+    with tempfile.TemporaryDirectory(prefix="pypistats-test-") as folder:
+        server = PostgresServer(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
-    Its folder is not one of pytest's: another pytest run closes those to PostgreSQL's user.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="pypistats-test-"))
-    server = PostgresServer(folder)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder)
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Give a folder for a PostgreSQL: another pytest run would close pytest's own to its user."""
+    with tempfile.TemporaryDirectory(prefix="pypistats-test-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,193 @@
+"""What `make run` starts, as real processes: it comes up, says so, and leaves nothing behind."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from flask import Flask
+
+from pypistats import ingest
+from pypistats.embedded import PostgresServer
+from tests.fixed_source import DAY, FixedSource, package_day
+from tests.network import free_port
+
+ROOT = Path(__file__).parent.parent
+
+
+class Launch:
+    """A launcher that runs, with what it prints."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.folder = folder
+        self.port = int(environ.setdefault("PORT", str(free_port())))
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("DATABASE_URL", "PORT")
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "pypistats.launcher"],
+            cwd=ROOT,
+            env=inherited | {"PYPISTATS_DATA_DIR": str(folder)} | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.printed = ""
+
+    def until(self, word: str) -> None:
+        """Read until a line with `word`."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.printed += line
+            if word in line:
+                return
+        raise AssertionError(f"no {word!r} in:\n{self.printed}")
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
+            return str(response.read().decode())
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal, read to the end and return the exit code."""
+        self.process.send_signal(number)
+        assert self.process.stdout
+        self.printed += self.process.stdout.read()
+        return self.process.wait()
+
+    def sample_days_loaded(self) -> int:
+        """Return how many days of the sample it said that it would load."""
+        match = re.search(r"loading sample data: (\d+) days", self.printed)
+        assert match
+        return int(match[1])
+
+    def left_behind(self) -> list[str]:
+        """Return the command lines of processes that work in the launcher's folder or port."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "environ"]):
+            folder = (process.info["environ"] or {}).get("PYPISTATS_DATA_DIR")
+            command = " ".join(process.info["cmdline"] or [])
+            if folder == str(self.folder) or str(self.folder) in command:
+                found.append(command)
+        return found
+
+
+@pytest.fixture
+def launched(open_folder: Path) -> Iterator[list[Launch]]:
+    """Give a list whose launches are killed at the end, with all that they started."""
+    launches: list[Launch] = []
+    yield launches
+    for launch in launches:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(launch.process.pid).children(recursive=True):
+                child.kill()
+        launch.process.kill()
+        launch.process.communicate()
+    PostgresServer(open_folder / "postgres").stop()
+
+
+@pytest.fixture
+def filled_url(postgres_server: PostgresServer, app: Flask) -> str:
+    """Give the address of a database that has a day, as Heroku would write it."""
+    with app.app_context():
+        ingest.ingest_day(DAY, FixedSource(package_day("flask")))
+    return postgres_server.url.replace("postgresql://", "postgres://")
+
+
+def test_it_serves_sample_data_and_leaves_nothing_behind(
+    open_folder: Path, launched: list[Launch]
+) -> None:
+    launched.append(first := Launch(open_folder))
+    first.until("ready: http://127.0.0.1:")
+
+    assert f"ready: http://127.0.0.1:{first.port}\n" in first.printed
+    assert "pypistats: loading sample data: 177 days of made-up downloads\n" in first.printed
+    assert "177 of 177 days" in first.printed
+    assert '"sample_data":true' in first.get("/health")
+    assert "requests" in first.get("/packages/requests")
+
+    assert first.end(signal.SIGINT) == 0
+    assert first.printed.endswith("pypistats: stopped\n")
+    assert first.left_behind() == []
+
+
+def test_a_server_left_by_a_killed_launcher_is_taken_over(
+    open_folder: Path, launched: list[Launch]
+) -> None:
+    launched.append(first := Launch(open_folder))
+    first.until("of 177 days")
+    first.process.kill()
+    first.process.wait()
+    assert any("postgres" in command for command in first.left_behind())
+
+    launched.append(second := Launch(open_folder))
+    second.until("ready: ")
+
+    assert "177 of 177 days" not in second.printed
+    assert 177 > second.sample_days_loaded() > 0
+    assert second.end(signal.SIGINT) == 0
+    assert second.left_behind() == []
+
+
+def test_with_a_database_address_no_server_is_started(
+    open_folder: Path, launched: list[Launch], filled_url: str
+) -> None:
+    launched.append(launch := Launch(open_folder, DATABASE_URL=filled_url))
+    launch.until("ready: ")
+
+    assert '"last_day":10' in launch.get("/api/packages/flask/recent")
+    assert '"sample_data":false' in launch.get("/health")
+    assert launch.end(signal.SIGTERM) == 0
+    assert launch.left_behind() == []
+    assert "using the database of DATABASE_URL" in launch.printed
+    assert not (open_folder / "postgres").exists()
+
+
+def test_a_taken_port_is_told(open_folder: Path, launched: list[Launch], filled_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        launched.append(launch := Launch(open_folder, PORT=str(port), DATABASE_URL=filled_url))
+
+        launch.until(f"can't start: port {port}: Address already in use")
+
+    assert launch.process.wait() == 1
+
+
+def test_a_folder_in_use_is_told(
+    open_folder: Path, launched: list[Launch], filled_url: str
+) -> None:
+    launched.append(first := Launch(open_folder, DATABASE_URL=filled_url))
+    first.until("ready: ")
+
+    launched.append(second := Launch(open_folder, DATABASE_URL=filled_url))
+    second.until("can't start: another `make run` uses")
+
+    assert second.process.wait() == 1
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"DATABASE_URL": "mysql://host/name"}, "can't start: DATABASE_URL can't be"),
+        ({"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/n"}, "can't start: the database of"),
+        ({"PYPISTATS_DATA_DIR": "/dev/null/var"}, "can't start: PYPISTATS_DATA_DIR: "),
+    ],
+)
+def test_what_stands_in_the_way_is_told(
+    open_folder: Path, launched: list[Launch], environ: dict[str, str], message: str
+) -> None:
+    launched.append(launch := Launch(open_folder, **environ))
+
+    launch.until(message)
+
+    assert launch.process.wait() == 1
+    assert "Traceback" not in launch.printed
