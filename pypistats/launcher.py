@@ -43,7 +43,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, _terminate)
     try:
         with _data_folder() as folder, _database_url(folder) as url:
-            _run(url)
+            _run(url, folder)
     except KeyboardInterrupt:
         say("stopped")
     except (ConfigError, EmbeddedServerError, LaunchError) as error:
@@ -108,13 +108,26 @@ def _database_url(folder: Path) -> Iterator[str]:
         server.stop()
 
 
-def _run(url: str) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environ = {"HOST": "127.0.0.1"} | os.environ | {"DATABASE_URL": url, "PATH": path}
+def _run(url: str, folder: Path) -> None:
+    programs = str(Path(sys.executable).parent)
+    own = {
+        "DATABASE_URL": url,
+        "FLASK_APP": "pypistats",
+        "PATH": os.pathsep.join([programs, os.environ.get("PATH", "")]),
+    }
+    environ = {"HOST": "127.0.0.1"} | os.environ | own
     port = load_config(environ)["PORT"]
     _check_port(port)
+    _write_environment(folder / "env", own | {"PATH": f"{programs}{os.pathsep}$PATH"})
     _prepare_data(create_app(environ))
     _serve(environ, port)
+
+
+def _write_environment(path: Path, variables: dict[str, str]) -> None:
+    """Write what another shell needs for `flask` commands on the same database."""
+    path.touch(mode=0o600)
+    path.write_text("".join(f'export {name}="{value}"\n' for name, value in variables.items()))
+    say(f"for flask commands in another shell: . {path}")
 
 
 def _check_port(port: int) -> None:

@@ -146,6 +146,11 @@ def test_with_a_database_address_no_server_is_started(
 
     assert '"last_day":10' in launch.get("/api/packages/flask/recent")
     assert '"sample_data":false' in launch.get("/health")
+    status = subprocess.run(
+        f". {open_folder / 'env'} && flask status",
+        shell=True, cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"days loaded   1, {DAY} to {DAY}" in status.stdout
     assert launch.end(signal.SIGTERM) == 0
     assert launch.left_behind() == []
     assert "using the database of DATABASE_URL" in launch.printed
