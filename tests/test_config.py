@@ -21,6 +21,7 @@ def test_every_spelling_of_a_postgresql_address_names_the_driver(scheme: str) ->
 def test_defaults_hold_where_nothing_is_set() -> None:
     assert load_config(URL) == {
         "DATABASE_URL": "postgresql+psycopg2://user:secret@host:5433/name",
+        "REDIS_URL": None,
         "RETENTION_DAYS": 180,
         "BIGQUERY_PROJECT": None,
         "BIGQUERY_CREDENTIALS": None,
@@ -42,6 +43,7 @@ def test_an_empty_variable_is_an_absent_one() -> None:
         ("DATABASE_URL", "mysql://host/name"),
         ("DATABASE_URL", "somewhere"),
         ("DATABASE_URL", "postgresql://"),
+        ("REDIS_URL", "localhost:6379"),
         ("PORT", "http"),
         ("PORT", "0"),
         ("PORT", "65536"),

@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 
 from pypistats import ingest
-from pypistats.embedded import PostgresServer
+from pypistats.embedded import PostgresServer, ValkeyServer
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.network import free_port
 
@@ -32,7 +32,7 @@ class Launch:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if name not in ("DATABASE_URL", "PORT")
+            if name not in ("DATABASE_URL", "PORT", "REDIS_URL")
         }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pypistats.launcher"],
@@ -93,6 +93,7 @@ def launched(open_folder: Path) -> Iterator[list[Launch]]:
         launch.process.kill()
         launch.process.communicate()
     PostgresServer(open_folder / "postgres").stop()
+    ValkeyServer(open_folder / "valkey").stop()
 
 
 @pytest.fixture
@@ -153,8 +154,20 @@ def test_with_a_database_address_no_server_is_started(
     assert f"days loaded   1, {DAY} to {DAY}" in status.stdout
     assert launch.end(signal.SIGTERM) == 0
     assert launch.left_behind() == []
-    assert "using the database of DATABASE_URL" in launch.printed
+    assert "using the server of DATABASE_URL" in launch.printed
     assert not (open_folder / "postgres").exists()
+
+
+def test_with_a_cache_address_no_cache_is_started(
+    open_folder: Path, launched: list[Launch], filled_url: str, valkey_server: ValkeyServer
+) -> None:
+    addresses = {"DATABASE_URL": filled_url, "REDIS_URL": valkey_server.url}
+    launched.append(launch := Launch(open_folder, **addresses))
+    launch.until("ready: ")
+
+    assert launch.end(signal.SIGINT) == 0
+    assert "using the server of REDIS_URL" in launch.printed
+    assert not (open_folder / "valkey").exists()
 
 
 def test_a_taken_port_is_told(open_folder: Path, launched: list[Launch], filled_url: str) -> None:
