@@ -26,10 +26,10 @@ def ingest_day(
 ) -> int:
     """Replace what is stored for `day` by what `source` has; return how many packages the day has.
 
-    One transaction holds the rows, their sum, the ledger and the recent counts. `packages`, in
-    normal form, limits it to these; None means all. `report` is told the number of rows read so
-    far, every `ROWS_A_REPORT` rows. Raises SourceError, and EmptyDayError for a day without any
-    rows: at this scale an empty day is a fault of the source.
+    One transaction holds the rows, their sum, the ledger, the recent counts and the data's next
+    revision. `packages`, in normal form, limits it to these; None means all. `report` is told the
+    number of rows read so far, every `ROWS_A_REPORT` rows. Raises SourceError, and EmptyDayError
+    for a day without any rows: at this scale an empty day is a fault of the source.
     """
     rows = _checked(source.fetch(day, day, packages), day)
     with store.transaction():
@@ -49,6 +49,7 @@ def ingest_day(
             job_id=cost.job_id,
         )
         store.refresh_recent(day)
+        store.bump_revision()
     logger.info("ingested %s from %s: %d packages", day, source.name, count)
     return count
 

@@ -3,7 +3,17 @@
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Identity,
+    Index,
+    Text,
+    func,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -67,3 +77,31 @@ class IngestedDay(Model):
     loaded_at: Mapped[dt.datetime] = mapped_column(
         DateTime(timezone=True), server_default=func.now()
     )
+
+
+class DataRevision(Model):
+    """The one row that numbers the changes of the data.
+
+    `latest` counts every change. `revision` is the last one that touched all packages, made at
+    `changed_at`; later ones are in PackageRevision.
+    """
+
+    __tablename__ = "data_revision"
+    __table_args__ = (CheckConstraint("single", name="data_revision_single"),)
+
+    single: Mapped[bool] = mapped_column(primary_key=True, server_default=true())
+    latest: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
+    revision: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
+    changed_at: Mapped[dt.datetime] = mapped_column(
+        DateTime(timezone=True), server_default=func.now()
+    )
+
+
+class PackageRevision(Model):
+    """A package that changed by itself since the last change of all; that one empties the table."""
+
+    __tablename__ = "package_revisions"
+
+    package: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    revision: Mapped[int] = mapped_column(BigInteger, index=True)
+    changed_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))

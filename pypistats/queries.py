@@ -5,7 +5,7 @@ loaded one, and only days on which the package was downloaded.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -47,6 +47,29 @@ class DataStatus(NamedTuple):
 
     last_day: dt.date | None
     sample: bool
+
+
+class Revision(NamedTuple):
+    """A change of the data: its number, which grows, and when it was made."""
+
+    number: int
+    changed_at: dt.datetime
+
+
+class DataRevision(NamedTuple):
+    """Where the data is: the number of the latest change, and what has changed.
+
+    `whole` is the last change of all packages. `packages` are those that changed by themselves
+    after it.
+    """
+
+    latest: int
+    whole: Revision
+    packages: Mapping[str, Revision]
+
+    def of(self, package: str) -> Revision:
+        """Return the last change of one package."""
+        return self.packages.get(package, self.whole)
 
 
 class LedgerDay(NamedTuple):
@@ -127,6 +150,22 @@ def data_status() -> DataStatus:
             "select max(day), coalesce(bool_or(source = 'sample'), false) from ingested_days"
         ).one()
     )
+
+
+def revision(since: int = 0) -> DataRevision:
+    """Return where the data is, in one statement.
+
+    Of the packages that changed by themselves, only those are told that did so after the change
+    `since`: whoever asks again knows the others.
+    """
+    rows = _execute(
+        "select r.latest, r.revision, r.changed_at, p.package, p.revision, p.changed_at"
+        " from data_revision r left join package_revisions p on p.revision > :since",
+        since=since,
+    ).all()
+    latest, number, changed_at = rows[0][:3]
+    packages = {row[3]: Revision(row[4], row[5]) for row in rows if row[3] is not None}
+    return DataRevision(latest, Revision(number, changed_at), packages)
 
 
 def ledger() -> list[LedgerDay]:

@@ -130,6 +130,33 @@ def refresh_recent(changed: dt.date) -> None:
         )
 
 
+def bump_revision(packages: Collection[str] | None = None) -> None:
+    """Give the data its next revision: answers made from it before are made anew.
+
+    `packages` are the only ones that changed; None means all, whatever they are. Call it last in
+    the transaction that changes what is answered: its row is locked until the commit, so that
+    revisions are numbered in the order of the commits.
+    """
+    if packages is None:
+        _execute(
+            "update data_revision"
+            " set latest = latest + 1, revision = latest + 1, changed_at = clock_timestamp()"
+        )
+        _execute("delete from package_revisions")
+    else:
+        _execute(
+            """
+            with next as (update data_revision set latest = latest + 1 returning latest)
+            insert into package_revisions (package, revision, changed_at)
+            select changed.package, next.latest, clock_timestamp()
+            from next, unnest(cast(:packages as text[])) as changed (package)
+            on conflict (package) do update
+            set revision = excluded.revision, changed_at = excluded.changed_at
+            """,
+            packages=sorted(set(packages)),
+        )
+
+
 def newest_day() -> dt.date | None:
     """Return the last loaded day; None while there is none."""
     newest: dt.date | None = _execute("select max(day) from ingested_days").scalar()
@@ -157,6 +184,7 @@ def purge_before(day: dt.date) -> list[str]:
             connection.execute(text(f"drop table {name}"))
     with transaction():
         refresh_recent(newest_day() or day)
+        bump_revision()
     return dropped
 
 

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient, FlaskCliRunner
 from hypothesis import settings
 from sqlalchemy import text
 
-from pypistats import create_app
+from pypistats import create_app, store
 from pypistats.embedded import PostgresServer, ValkeyServer
 from pypistats.extensions import db
 from tests.network import free_port, wait_for
@@ -83,6 +83,7 @@ def app(session_app: Flask) -> Iterator[Flask]:
         db.session.execute(text("truncate ingested_days"))
         db.session.execute(text("delete from packages where name <> '__all__'"))
         db.session.execute(text("update packages set last_day = 0, last_week = 0, last_month = 0"))
+        store.bump_revision()
         db.session.commit()
 
 

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from pypistats import create_app, ingest
+from pypistats import create_app, ingest, queries
 from pypistats.embedded import PostgresServer
 from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
@@ -40,13 +40,16 @@ def test_ready_tells_the_last_loaded_day(app: Flask, client: FlaskClient) -> Non
 
 def test_a_database_at_another_migration_is_not_ready(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
+        right = queries.schema_revision()
         db.session.execute(text("update alembic_version set version_num = 'older'"))
         db.session.commit()
     try:
         response = client.get("/ready")
     finally:
         with app.app_context():
-            db.session.execute(text("update alembic_version set version_num = '0001'"))
+            db.session.execute(
+                text("update alembic_version set version_num = :right"), {"right": right}
+            )
             db.session.commit()
 
     assert response.status_code == 503
