@@ -18,7 +18,7 @@ import orjson
 
 from benchmarks import row_per_category
 from benchmarks.package_days import GeneratedSource, generate
-from pypistats import create_app, ingest
+from pypistats import create_app, ingest, store
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -70,6 +70,11 @@ def _read(work: Work) -> int:
     return sum(1 for _ in work.source.fetch(work.day, work.day))
 
 
+def _load(work: Work) -> int:
+    with create_app({"DATABASE_URL": work.url}).app_context(), store.transaction():
+        return store.replace_day(work.day, work.source.fetch(work.day, work.day))
+
+
 def _ingest(work: Work) -> int:
     with create_app({"DATABASE_URL": work.url}).app_context():
         return ingest.ingest_day(work.day, work.source)
@@ -84,6 +89,7 @@ STEPS: dict[str, Callable[[Work], int]] = {
     "generate": _generate,
     "migrate": _migrate,
     "read": _read,
+    "load": _load,
     "ingest": _ingest,
     "row-per-category": _row_per_category,
 }

@@ -39,6 +39,7 @@ def ingest_day(
             raise SourceError(f"the source has a package twice on {day}: {error}") from error
         if not count and packages is None:
             raise EmptyDayError(f"the source has no downloads for {day}")
+        store.add_sum(day, whole=packages is None)
         cost = source.cost
         store.record_ingest(
             day,

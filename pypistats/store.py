@@ -44,8 +44,9 @@ def replace_day(
 
     Replacing, and not upserting, also drops packages that a corrected day no longer has. With
     `packages`, only what is stored for these is replaced, and `rows` has no others. The sum over
-    all packages is made anew. The caller commits, so readers see the old day or the new one.
-    Raises RepeatedPackageError when `rows` holds a package twice.
+    all packages goes: `add_sum` makes it anew in the same transaction. The caller commits, so
+    readers see the old day or the new one. Raises RepeatedPackageError when `rows` holds a
+    package twice.
     """
     _execute("select pg_advisory_xact_lock(:key)", key=LOADER_LOCK)
     _ensure_partition(day)
@@ -54,10 +55,31 @@ def replace_day(
     _delete_day(day, packages)
     count = _insert_staged(day)
     if packages is None:
-        _insert_sum(day, "stage")
         return count
-    _insert_sum(day, f"(select {_COLUMNS} from daily where day = :day) stored")
-    return int(_execute("select count(*) - 1 from daily where day = :day", day=day).scalar())
+    return int(_execute("select count(*) from daily where day = :day", day=day).scalar())
+
+
+def add_sum(day: dt.date, *, whole: bool) -> None:
+    """Store the sum over the packages that `replace_day` has put in place, as one more package.
+
+    `whole` tells that all packages were replaced: then the staged rows are the day, and adding
+    them spares a look through the month. The sum has no versions, since the same number means
+    another thing for each package.
+    """
+    rows = "stage" if whole else f"(select {_COLUMNS} from daily where day = :day) stored"
+    maps = ", ".join(_summed_map(column, rows) for column in _SUMMED_MAPS)
+    _execute(
+        f"""
+        insert into daily (package_id, day, {_COLUMNS})
+        select (select id from packages where name = :all), :day,
+            coalesce(sum(with_mirrors), 0), coalesce(sum(without_mirrors), 0), {maps}, '{{}}'
+        from {rows}
+        """,
+        day=day,
+        all=ALL_PACKAGES,
+        kept=CATEGORIES_KEPT,
+        other=OTHER,
+    )
 
 
 def record_ingest(
@@ -295,26 +317,6 @@ def _insert_staged(day: dt.date) -> int:
         except psycopg2.errors.UniqueViolation as error:
             raise RepeatedPackageError(error.diag.message_detail) from error
         return int(cursor.rowcount)
-
-
-def _insert_sum(day: dt.date, rows: str) -> None:
-    """Store the sum of the relation `rows` as a package of its own.
-
-    It has no versions, since the same number means another thing for each package.
-    """
-    maps = ", ".join(_summed_map(column, rows) for column in _SUMMED_MAPS)
-    _execute(
-        f"""
-        insert into daily (package_id, day, {_COLUMNS})
-        select (select id from packages where name = :all), :day,
-            coalesce(sum(with_mirrors), 0), coalesce(sum(without_mirrors), 0), {maps}, '{{}}'
-        from {rows}
-        """,
-        day=day,
-        all=ALL_PACKAGES,
-        kept=CATEGORIES_KEPT,
-        other=OTHER,
-    )
 
 
 def _summed_map(column: str, rows: str) -> str:
