@@ -18,9 +18,11 @@ INSTALL = install() { \
 .PHONY: run test check format bench demo-bigquery clean
 
 run: $(VENV)/dev
+	@$(BIN)/python -m pypistats.browser_setup
 	@exec $(BIN)/python -m pypistats.launcher
 
 test: $(VENV)/test .venv-emulator/ready .venv-client/ready
+	@$(BIN)/python -m pypistats.browser_setup
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/check

@@ -21,7 +21,7 @@ from tests.network import free_port, wait_for
 
 ROOT = Path(__file__).parent.parent
 
-pytest_plugins = ["tests.fixtures_bigquery"]
+pytest_plugins = ["tests.fixtures_bigquery", "tests.fixtures_browser"]
 
 settings.register_profile("pypistats", deadline=None, derandomize=True)
 settings.load_profile("pypistats")

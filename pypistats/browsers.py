@@ -1,0 +1,20 @@
+"""Which browser draws the pictures: the one that is named, or the one that this machine has."""
+
+import shutil
+
+from choreographer.browsers.chromium import Chromium
+
+NAMES = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "google-chrome")
+"""What is looked for on PATH, the best first: a headless shell takes half of the memory."""
+
+
+def find_browser(named: str | None) -> str | None:
+    """Return the path of the program that is `named`, or of the best there is; None for none.
+
+    A program that is named and isn't there is not replaced by another.
+    """
+    if named:
+        return shutil.which(named)
+    found = (path for name in NAMES if (path := shutil.which(name)))
+    # The last resort is what `kaleido_get_chrome` has downloaded, or a less usual name on PATH.
+    return next(found, None) or Chromium.find_browser(skip_local=False, skip_typical=True)
