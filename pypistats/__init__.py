@@ -12,7 +12,7 @@ from flask.json.provider import JSONProvider
 from pypistats import cli, errors
 from pypistats.config import load_config
 from pypistats.extensions import db, migrate
-from pypistats.views import api, health, pages
+from pypistats.views import api, badge, health, pages
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -68,6 +68,6 @@ def _register(app: Flask) -> None:
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     errors.register_errors(app)
-    for blueprint in (pages.bp, api.bp, health.bp):
+    for blueprint in (pages.bp, api.bp, badge.bp, health.bp):
         app.register_blueprint(blueprint)
     cli.register_commands(app)

@@ -1,4 +1,7 @@
-"""Errors that a person or a client sees: JSON under /api/, a page elsewhere. The path decides."""
+"""Errors that a person or a client sees. The path decides how.
+
+JSON under /api/, a badge under /badge/, so that a README shows no broken picture, else a page.
+"""
 
 import logging
 from typing import NamedTuple
@@ -14,6 +17,7 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
+from pypistats import badges
 from pypistats.queries import PackageNotFoundError
 
 logger = logging.getLogger(__name__)
@@ -95,7 +99,19 @@ def _shortened(name: str, longest: int = 80) -> str:
 def _answer(document: ErrorDocument) -> Response:
     if request.path.startswith("/api/"):
         answer = jsonify({"error": document._asdict()})
+    elif request.path.startswith("/badge/"):
+        answer = _badge(document)
     else:
         answer = make_response(render_template("errors/error.html", error=document))
     answer.status_code = document.status
     return answer
+
+
+def _badge(document: ErrorDocument) -> Response:
+    badge = badges.error_badge(
+        document.status,
+        document.message,
+        parameter=document.parameter,
+        style=request.args.get("style"),
+    )
+    return Response(badges.svg(badge), mimetype=badges.MIMETYPE)

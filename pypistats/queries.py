@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
-from pypistats.catalog import ALL_PACKAGES, Counts, PackageDay
+from pypistats.catalog import ALL_PACKAGES, Counts, PackageDay, Period
 from pypistats.extensions import db
 
 
@@ -28,6 +28,10 @@ class Recent(NamedTuple):
     last_day: int
     last_week: int
     last_month: int
+
+    def of(self, period: Period) -> int:
+        """Return the downloads of one period."""
+        return self[tuple(Period).index(period)]
 
 
 class DayCounts(NamedTuple):
@@ -101,6 +105,21 @@ def recent(package: str) -> Recent:
     if row is None:
         raise PackageNotFoundError(package)
     return Recent(*row)
+
+
+def total(package: str) -> int:
+    """Return the downloads of one package, without mirrors, on all stored days.
+
+    Raises PackageNotFoundError.
+    """
+    downloads: int | None = _execute(
+        "select (select coalesce(sum(without_mirrors), 0)::bigint from daily"
+        " where package_id = p.id) from packages p where name = :package",
+        package=package,
+    ).scalar()
+    if downloads is None:
+        raise PackageNotFoundError(package)
+    return downloads
 
 
 def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:

@@ -8,7 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from pypistats import create_app, ingest, queries
+from pypistats import badges, create_app, ingest, queries
+from pypistats.badges import Badge, Style
 from pypistats.embedded import PostgresServer
 from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
@@ -90,6 +91,20 @@ def test_without_its_database_answers_say_when_to_come_back(
     assert "The database is out of reach." in response.text
     assert "127.0.0.1" not in response.text
     assert response.is_json == path.startswith("/api/")
+
+
+def test_without_its_database_a_badge_is_grey(stranded: FlaskClient) -> None:
+    response = stranded.get("/badge/flask.svg?style=plastic")
+
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
+    assert response.text == badges.svg(
+        Badge(
+            "downloads",
+            "unavailable",
+            style=Style.PLASTIC,
+            title="The database is out of reach. Try again soon.",
+        )
+    )
 
 
 def test_a_statement_that_fails_is_an_error_without_a_trace(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from flask import request
 
+from pypistats import badges
 from pypistats.catalog import InvalidNameError, normalize_name
 from pypistats.errors import ParameterError
 from pypistats.queries import PackageNotFoundError
@@ -37,6 +38,31 @@ def pattern(parameter: str, form: re.Pattern[str], accepts: str) -> str | None:
     if value is None or form.fullmatch(value):
         return value
     raise ParameterError(parameter, accepts)
+
+
+def color(*parameters: str) -> str | None:
+    """Return the colour that the first present of the query parameters names; None without any."""
+    parameter, value = _first(parameters)
+    try:
+        return None if value is None else badges.color(value)
+    except badges.UnknownColorError:
+        raise ParameterError(
+            parameter, "a colour of CSS or shields.io by its name, or three or six hex digits"
+        ) from None
+
+
+def label(*parameters: str) -> str | None:
+    """Return the first present of the query parameters, a text for a badge; None without any."""
+    parameter, value = _first(parameters)
+    if value is None or len(value) <= badges.TEXT_MAX_LENGTH:
+        return value
+    raise ParameterError(parameter, f"up to {badges.TEXT_MAX_LENGTH} characters")
+
+
+def _first(parameters: Sequence[str]) -> tuple[str, str | None]:
+    present = (name for name in parameters if name in request.args)
+    name = next(present, parameters[0])
+    return name, request.args.get(name)
 
 
 def search_prefix() -> str:
