@@ -10,9 +10,12 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 
 from pypistats import cli, errors
+from pypistats.assets import register_assets
 from pypistats.config import load_config
 from pypistats.extensions import db, migrate
+from pypistats.security import register_security
 from pypistats.views import api, badge, health, pages
+from pypistats.views.filters import register_filters
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,9 +34,7 @@ class OrjsonProvider(JSONProvider):
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """Build the site from the settings in `environ`. Raises ConfigError for a bad one."""
-    app = Flask(
-        __name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
-    )
+    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.config.update(load_config(environ))
     app.config["SQLALCHEMY_DATABASE_URI"] = app.config["DATABASE_URL"]
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(app.config["WEB_THREADS"])
@@ -68,6 +69,9 @@ def _register(app: Flask) -> None:
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     errors.register_errors(app)
+    register_security(app)
+    register_assets(app, ROOT / "static")
+    register_filters(app)
     for blueprint in (pages.bp, api.bp, badge.bp, health.bp):
         app.register_blueprint(blueprint)
     cli.register_commands(app)

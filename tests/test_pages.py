@@ -109,7 +109,7 @@ def test_text_from_outside_is_escaped(app: Flask, client: FlaskClient) -> None:
 
     soup = page(client, "/packages/flask")
 
-    assert soup.find("script") is None
+    assert "alert(1)" not in [script.get_text() for script in soup.find_all("script")]
     assert evil in [row[0] for row in table(soup, "installer")]
 
 
@@ -173,14 +173,40 @@ def test_a_page_takes_few_statements(app: Flask, client: FlaskClient, path: str)
 
 
 @pytest.mark.parametrize("path", ["/", "/search?q=fla", "/packages/flask", "/packages/unknown"])
-def test_pages_need_no_script_and_no_other_host(client: FlaskClient, path: str) -> None:
+def test_pages_have_nothing_inline_and_load_from_no_other_host(
+    client: FlaskClient, path: str
+) -> None:
     soup = BeautifulSoup(client.get(path).text, "html.parser")
 
-    assert soup.find("script") is None
     assert soup.find(style=True) is None
+    assert soup.find("style") is None
+    assert all(script.has_attr("src") for script in soup.find_all("script"))
     loaded = [tag.get("src") or tag.get("href") for tag in soup.find_all(["img", "link", "script"])]
     assert loaded
     assert all(address.startswith("/") for address in loaded)
     for address in loaded:
         with client.get(address) as response:
             assert response.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/packages/flask"])
+def test_only_the_stylesheet_holds_up_the_first_paint(client: FlaskClient, path: str) -> None:
+    soup = BeautifulSoup(client.get(path).text, "html.parser")
+
+    assert len(soup.head.find_all("link", rel="stylesheet")) == 1
+    assert all(script.has_attr("defer") for script in soup.head.find_all("script"))
+
+
+def test_the_theme_is_set_before_anything_else_of_the_body(client: FlaskClient) -> None:
+    body = page(client, "/").body
+
+    assert body.find(True)["src"].startswith("/static/js/theme.")
+
+
+def test_the_header_links_to_pages_that_answer(client: FlaskClient) -> None:
+    links = [link["href"] for link in page(client, "/").select("header nav a")]
+
+    assert links
+    for link in links:
+        current = page(client, link).select("header nav [aria-current]")
+        assert [each["href"] for each in current] == [link]

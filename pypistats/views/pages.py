@@ -12,6 +12,9 @@ from pypistats.views.parameters import known_name, search_prefix
 
 bp = Blueprint("pages", __name__)
 
+NAVIGATION = (("pages.about", "About"),)
+"""The pages that every page links to, by endpoint, in the header's order."""
+
 RESULTS = 50
 TABLE_ROWS = 20
 
@@ -57,22 +60,22 @@ def data_status() -> queries.DataStatus:
     return cast(queries.DataStatus, g.data_status)
 
 
-@bp.app_template_filter("number")
-def number(value: int) -> str:
-    """Write a count with thousands separators."""
-    return f"{value:,}"
-
-
-@bp.app_template_filter("percent")
-def percent(share: float) -> str:
-    """Write a share, 0 to 1, in percent; what would round to nothing is less than 0.1 %."""
-    return "< 0.1 %" if 0 < share < 0.001 else f"{share:.1%}".replace("%", " %")
+@bp.app_context_processor
+def navigation() -> dict[str, Any]:
+    """Give every template the pages that the header links to."""
+    return {"navigation": NAVIGATION}
 
 
 @bp.get("/")
 def index() -> str:
     """Show what the site is, and a search box."""
     return render_template("index.html")
+
+
+@bp.get("/about")
+def about() -> str:
+    """Show what the site is and where its numbers come from."""
+    return render_template("about.html")
 
 
 @bp.get("/search")

@@ -1,0 +1,41 @@
+"""How the templates write counts, shares and days: each kind of value in one way."""
+
+import datetime as dt
+
+from flask import Flask
+from markupsafe import Markup
+
+from pypistats import formats
+
+SHORT_FROM = 10_000
+"""Counts below are written in full even where they may be short."""
+
+
+def register_filters(app: Flask) -> None:
+    """Give the app's templates their filters."""
+    for each in (number, short, percent, day):
+        app.add_template_filter(each, each.__name__)
+
+
+def number(value: int) -> Markup:
+    """Write a count in full."""
+    return Markup('<data value="{}">{}</data>').format(value, formats.count(value))
+
+
+def short(value: int) -> Markup:
+    """Write a count in few digits, and in full in a title; a small one is in full anyway."""
+    if value < SHORT_FROM:
+        return number(value)
+    return Markup('<data value="{}" title="{}">{}</data>').format(
+        value, formats.count(value), formats.short_count(value)
+    )
+
+
+def percent(share: float) -> str:
+    """Write a share, 0 to 1, in percent."""
+    return formats.percent(share)
+
+
+def day(value: dt.date) -> Markup:
+    """Write a day as ISO has it."""
+    return Markup('<time datetime="{0}">{0}</time>').format(value.isoformat())
