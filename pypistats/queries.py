@@ -5,7 +5,7 @@ loaded one, and only days on which the package was downloaded.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -105,6 +105,17 @@ def recent(package: str) -> Recent:
     if row is None:
         raise PackageNotFoundError(package)
     return Recent(*row)
+
+
+def recent_of_several(packages: Sequence[str]) -> dict[str, Recent]:
+    """Return the recent downloads of those of the packages that are known, in their order."""
+    rows = _execute(
+        "select p.name, p.last_day, p.last_week, p.last_month"
+        " from unnest(cast(:packages as text[])) with ordinality asked (name, place)"
+        " join packages p on p.name = asked.name order by place",
+        packages=list(packages),
+    )
+    return {name: Recent(*periods) for name, *periods in rows}
 
 
 def total(package: str) -> int:

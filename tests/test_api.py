@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from pypistats import ingest
+from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
 
 DAY_BEFORE = DAY - dt.timedelta(days=1)
@@ -58,6 +60,59 @@ def test_recent_has_all_periods_without_mirrors(client: FlaskClient) -> None:
 @pytest.mark.parametrize(("period", "downloads"), [("day", 10), ("week", 14), ("month", 14)])
 def test_recent_has_one_period_when_asked(client: FlaskClient, period: str, downloads: int) -> None:
     assert get(client, f"flask/recent?period={period}")["data"] == {f"last_{period}": downloads}
+
+
+def test_recent_of_several_packages_is_one_document(client: FlaskClient) -> None:
+    names = "Zope.Interface,FLASK,%20nothing%20,__all__,flask,%00,a%25b,,mirrored"
+
+    assert get(client, f"{names}/recent") == {
+        "type": "recent_downloads",
+        "data": {
+            "zope-interface": {"last_day": 1, "last_week": 1, "last_month": 1},
+            "flask": {"last_day": 10, "last_week": 14, "last_month": 14},
+            "__all__": {"last_day": 11, "last_week": 15, "last_month": 15},
+            "mirrored": {"last_day": 0, "last_week": 0, "last_month": 0},
+        },
+        "unknown": ["nothing", "\0", "a%b"],
+    }
+
+
+def test_recent_of_several_packages_has_one_period_when_asked(client: FlaskClient) -> None:
+    document = get(client, "flask,zope.interface/recent?period=week")
+
+    assert list(document["data"].items()) == [
+        ("flask", {"last_week": 14}),
+        ("zope-interface", {"last_week": 1}),
+    ]
+
+
+def test_a_hundred_packages_are_answered_by_one_statement_and_no_more(
+    app: Flask, client: FlaskClient
+) -> None:
+    hundred = [f"p{n}" for n in range(99)] + ["flask"]
+    with app.app_context():
+        engine = db.engine
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        # A name in two spellings counts once.
+        document = get(client, f"{','.join(hundred)},Flask/recent")
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    error = get(client, f"{','.join(hundred)},p99/recent", 400)["error"]
+
+    assert (list(document["data"]), document["unknown"]) == (["flask"], hundred[:-1])
+    assert len(statements) == 1
+    assert error["parameter"] == "package"
+    assert error["message"] == "package takes 1 to 100 names with commas between."
+
+
+def test_commas_without_names_are_refused(client: FlaskClient) -> None:
+    assert get(client, ",%20,/recent", 400)["error"]["parameter"] == "package"
 
 
 def test_overall_has_both_categories(client: FlaskClient) -> None:

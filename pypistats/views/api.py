@@ -18,7 +18,7 @@ from pypistats.catalog import (
     Dimension,
     Period,
 )
-from pypistats.views.parameters import choice, known_name, pattern
+from pypistats.views.parameters import choice, known_name, pattern, several_names
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 
@@ -39,12 +39,15 @@ def allow_any_origin(response: Response) -> Response:
 
 @bp.get("/packages/<name>/recent")
 def recent(name: str) -> Document:
-    """Answer the downloads of the last day, week and month, or of one `period`."""
-    package = known_name(name)
+    """Answer the downloads of the last day, week and month, or of one `period`.
+
+    Several names with commas between are answered together, unknown ones apart.
+    """
     period = choice("period", tuple(Period))
-    data = queries.recent(package)._asdict()
-    if period is not None:
-        data = {f"last_{period}": data[f"last_{period}"]}
+    if "," in name:
+        return _recent_of_several(name, period)
+    package = known_name(name)
+    data = _periods(queries.recent(package), period)
     return {"package": package, "type": "recent_downloads", "data": data}
 
 
@@ -100,6 +103,21 @@ def summary(name: str) -> Document:
         "python_minor": python_minor,
     }
     return {"package": package, "type": "summary", "totals": totals}
+
+
+def _recent_of_several(asked: str, period: str | None) -> Document:
+    names = several_names(asked)
+    found = queries.recent_of_several([name for name in names.values() if name is not None])
+    return {
+        "type": "recent_downloads",
+        "data": {package: _periods(recent, period) for package, recent in found.items()},
+        "unknown": [spelled for spelled, name in names.items() if name not in found],
+    }
+
+
+def _periods(recent: queries.Recent, period: str | None) -> dict[str, int]:
+    periods = recent._asdict()
+    return periods if period is None else {f"last_{period}": periods[f"last_{period}"]}
 
 
 def _series(package: str, dimension: Dimension, category: str | None) -> Document:

@@ -10,6 +10,9 @@ from pypistats.catalog import InvalidNameError, normalize_name
 from pypistats.errors import ParameterError
 from pypistats.queries import PackageNotFoundError
 
+MOST_NAMES = 100
+"""How many packages one request may ask for."""
+
 SEARCH_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -19,6 +22,27 @@ def known_name(name: str) -> str:
         return normalize_name(name)
     except InvalidNameError:
         raise PackageNotFoundError(name) from None
+
+
+def several_names(asked: str) -> dict[str, str | None]:
+    """Return the package names that commas part, each with its normal form, in their order.
+
+    A package appears once, as it is first spelled. None stands for what can't be a name.
+    """
+    names: dict[str, str | None] = {}
+    seen: set[str] = set()
+    for spelled in filter(None, map(str.strip, asked.split(","))):
+        try:
+            name = normalize_name(spelled)
+        except InvalidNameError:
+            names[spelled] = None
+            continue
+        if name not in seen:
+            seen.add(name)
+            names[spelled] = name
+    if not 0 < len(names) <= MOST_NAMES:
+        raise ParameterError("package", f"1 to {MOST_NAMES} names with commas between")
+    return names
 
 
 def choice(parameter: str, allowed: Sequence[str]) -> str | None:
