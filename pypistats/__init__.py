@@ -12,10 +12,11 @@ from flask.json.provider import JSONProvider
 from pypistats import cli, errors
 from pypistats.assets import register_assets
 from pypistats.config import load_config
-from pypistats.extensions import db, migrate
+from pypistats.extensions import celery_init_app, db, migrate
 from pypistats.security import register_security
 from pypistats.views import api, badge, health, pages
 from pypistats.views.filters import register_filters
+from pypistats.workers import celery_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,6 +39,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.config.update(load_config(environ))
     app.config["SQLALCHEMY_DATABASE_URI"] = app.config["DATABASE_URL"]
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(app.config["WEB_THREADS"])
+    app.config["CELERY"] = celery_settings(app.config)
     app.json = OrjsonProvider(app)
     app.url_map.merge_slashes = False
     _register(app)
@@ -67,6 +69,7 @@ def _engine_options(threads: int) -> dict[str, Any]:
 
 def _register(app: Flask) -> None:
     db.init_app(app)
+    celery_init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     errors.register_errors(app)
     register_security(app)

@@ -15,9 +15,9 @@ from flask.cli import with_appcontext
 
 from pypistats import ingest, queries, store
 from pypistats.catalog import InvalidNameError, PackageDay, normalize_name
+from pypistats.config import ConfigError
 from pypistats.sources import DownloadSource, SourceError
-
-SAMPLE_DAYS = 180
+from pypistats.sources.opening import SAMPLE_DAYS, open_source
 
 DayRange = tuple[dt.date, dt.date]
 
@@ -226,17 +226,10 @@ def _open_source(
 
         sample = SampleSource(until, (until - since).days + 1)
         return sample, sample.days()
-    from pypistats.sources import bigquery  # noqa: PLC0415
-
-    config = current_app.config
     try:
-        source = bigquery.open_source(
-            project=config["BIGQUERY_PROJECT"],
-            credentials=config["BIGQUERY_CREDENTIALS"],
-            max_bytes_per_day=config["BIGQUERY_MAX_BYTES_PER_DAY"],
-        )
-    except ValueError as error:
-        raise click.ClickException(f"BIGQUERY_CREDENTIALS: {error}") from error
+        source = open_source(name, current_app.config, until=until)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
     return source, _each_day(since, until)
 
 

@@ -28,6 +28,15 @@ def _whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     return parse
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return value
+
+    return parse
+
+
 def _database_url(value: str) -> str:
     """Name the driver; Heroku's `postgres://` and a plain `postgresql://` both mean psycopg2."""
     scheme, separator, rest = value.partition("://")
@@ -78,9 +87,22 @@ SETTINGS = (
     Setting(
         "REDIS_URL",
         None,
-        "the address of a server that speaks Redis's protocol, for the cache; without it each"
-        " process keeps its own, and `make run` starts a Valkey",
+        "the address of a server that speaks Redis's protocol, for the cache and the task queue;"
+        " without it each process keeps its own cache, `worker` and `beat` don't run, and"
+        " `make run` starts a Valkey",
         _redis_url,
+    ),
+    Setting(
+        "SOURCE",
+        "bigquery",
+        "where the schedule gets its days from; with `none` it does nothing",
+        _one_of("bigquery", "sample", "none"),
+    ),
+    Setting(
+        "SCHEDULE_SECONDS",
+        "60",
+        "how often the schedule looks for days to load; how often each is tried is its own matter",
+        _whole_number(1, 3_600),
     ),
     Setting(
         "RETENTION_DAYS",
@@ -112,6 +134,7 @@ SETTINGS = (
     ),
     Setting("PORT", "5000", "the port gunicorn listens on", _whole_number(1, 65_535)),
     Setting("WEB_CONCURRENCY", "2", "gunicorn's worker processes", _whole_number(1, 1_000)),
+    Setting("WORKER_CONCURRENCY", "2", "tasks that `worker` does at once", _whole_number(1, 1_000)),
     Setting("WEB_THREADS", "4", "threads in each worker process", _whole_number(1, 1_000)),
 )
 

@@ -1,5 +1,9 @@
 """The Flask extensions, unbound: `create_app` binds them."""
 
+from typing import Any
+
+from celery import Celery, Task
+from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
@@ -11,3 +15,18 @@ class Base(DeclarativeBase):
 
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate()
+
+
+def celery_init_app(app: Flask) -> Celery:
+    """Give `app` its Celery, set up by the app's `CELERY`; each task runs in an app context."""
+
+    class FlaskTask(Task[Any, Any]):
+        def __call__(self, *args: object, **kwargs: object) -> object:
+            with app.app_context():
+                return self.run(*args, **kwargs)
+
+    celery_app: Celery[Task[Any, Any]] = Celery(app.name, task_cls=FlaskTask)
+    celery_app.config_from_object(app.config["CELERY"])
+    celery_app.set_default()
+    app.extensions["celery"] = celery_app
+    return celery_app

@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from types import FrameType
 
@@ -26,12 +26,16 @@ from honcho.manager import Manager
 from sqlalchemy.exc import OperationalError
 
 from pypistats import ROOT, create_app, queries
-from pypistats.cli import SAMPLE_DAYS, ingest_days, yesterday
+from pypistats.cli import ingest_days, yesterday
 from pypistats.config import ConfigError, load_config
 from pypistats.embedded import EmbeddedServerError, PostgresServer, ValkeyServer
+from pypistats.sources.opening import SAMPLE_DAYS
 from pypistats.sources.sample import SampleSource
 
-LOCAL_PROCESSES = ("web",)
+LOCAL_PROCESSES = ("web", "worker", "beat")
+CREDENTIALS = ("BIGQUERY_CREDENTIALS", "GOOGLE_APPLICATION_CREDENTIALS", "BIGQUERY_EMULATOR_HOST")
+"""Variables of which one says that BigQuery can be asked."""
+
 START_SECONDS = 30
 INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 """What honcho returns after these signals."""
@@ -128,7 +132,7 @@ def _run(addresses: dict[str, str], folder: Path) -> None:
     port = load_config(environ)["PORT"]
     _check_port(port)
     _write_environment(folder / "env", own | {"PATH": f"{programs}{os.pathsep}$PATH"})
-    _prepare_data(create_app(environ))
+    environ["SOURCE"] = _prepare_data(create_app(environ), environ)
     _serve(environ, port)
 
 
@@ -150,7 +154,12 @@ def _check_port(port: int) -> None:
             ) from error
 
 
-def _prepare_data(app: Flask) -> None:
+def _prepare_data(app: Flask, environ: Mapping[str, str]) -> str:
+    """Bring the tables up to date, load the sample if it is what shall be shown; name the source.
+
+    That is what SOURCE says, else BigQuery where there are credentials. Without any, made-up days
+    are loaded where there are no others.
+    """
     with app.app_context():
         say("bringing the tables up to date")
         try:
@@ -159,8 +168,17 @@ def _prepare_data(app: Flask) -> None:
         except OperationalError as error:
             fact = " ".join(str(error.orig).split())
             raise LaunchError(f"the database of DATABASE_URL is out of reach: {fact}") from error
-        if all(row.source == "sample" for row in loaded):
+        source = environ.get("SOURCE") or _source({row.source for row in loaded}, environ)
+        if source == "sample":
             _load_sample({row.day for row in loaded})
+    say(f"the schedule takes its days from: {source}")
+    return source
+
+
+def _source(loaded: Set[str], environ: Mapping[str, str]) -> str:
+    if any(environ.get(variable) for variable in CREDENTIALS):
+        return "bigquery"
+    return "sample" if loaded <= {"sample"} else "none"
 
 
 def _load_sample(loaded: set[dt.date]) -> None:

@@ -16,6 +16,9 @@ from pypistats.extensions import db
 LOADER_LOCK = 7001
 """The advisory lock that lets one loader write at a time; a crash releases it."""
 
+DAY_LOCK = 7002
+"""The space of the advisory locks that let one worker at a time work on a day."""
+
 _COLUMNS = "with_mirrors, without_mirrors, python_minor, system, installer, version"
 _MAPS = ("python_minor", "system", "installer", "version")
 _SUMMED_MAPS = ("python_minor", "system", "installer")
@@ -35,6 +38,24 @@ def transaction() -> Iterator[None]:
     except BaseException:
         db.session.rollback()
         raise
+
+
+@contextlib.contextmanager
+def day_lock(day: dt.date, *, wait: bool = False) -> Iterator[bool]:
+    """Hold a day for this process; give False at once if another has it, unless told to `wait`.
+
+    It outlasts transactions, on a connection of its own, and ends with the process however that
+    ends.
+    """
+    lock = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+    key = {"space": DAY_LOCK, "day": day.toordinal()}
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        held = connection.execute(text(f"select {lock}(:space, :day)"), key).scalar()
+        try:
+            yield held is not False
+        finally:
+            if held is not False:
+                connection.execute(text("select pg_advisory_unlock(:space, :day)"), key)
 
 
 def replace_day(

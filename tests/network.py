@@ -1,16 +1,21 @@
 """Ports to listen on and servers to wait for."""
 
 import contextlib
+import random
 import socket
 import time
 import urllib.request
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that nothing listens on.
+
+    It is none of those that the system gives to connections: one could take it before its server.
+    """
+    while True:
+        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(10_000, 30_000)))
+            return int(probe.getsockname()[1])
 
 
 def wait_for(url: str, seconds: float = 30) -> None:

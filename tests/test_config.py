@@ -22,6 +22,8 @@ def test_defaults_hold_where_nothing_is_set() -> None:
     assert load_config(URL) == {
         "DATABASE_URL": "postgresql+psycopg2://user:secret@host:5433/name",
         "REDIS_URL": None,
+        "SOURCE": "bigquery",
+        "SCHEDULE_SECONDS": 60,
         "RETENTION_DAYS": 180,
         "BIGQUERY_PROJECT": None,
         "BIGQUERY_CREDENTIALS": None,
@@ -30,6 +32,7 @@ def test_defaults_hold_where_nothing_is_set() -> None:
         "PORT": 5000,
         "WEB_CONCURRENCY": 2,
         "WEB_THREADS": 4,
+        "WORKER_CONCURRENCY": 2,
     }
 
 
@@ -52,6 +55,9 @@ def test_an_empty_variable_is_an_absent_one() -> None:
         ("RETENTION_DAYS", "0"),
         ("BIGQUERY_MAX_BYTES_PER_DAY", "1e12"),
         ("WEB_CONCURRENCY", "two"),
+        ("SOURCE", "oracle"),
+        ("SCHEDULE_SECONDS", "0"),
+        ("WORKER_CONCURRENCY", "0"),
     ],
 )
 def test_a_value_that_can_not_be_is_refused_by_its_variable(variable: str, value: str) -> None:

@@ -1,6 +1,7 @@
 """What `make run` starts, as real processes: it comes up, says so, and leaves nothing behind."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg2
 import pytest
 from flask import Flask
 
@@ -70,6 +72,11 @@ class Launch:
         assert match
         return int(match[1])
 
+    def days_of_flask(self) -> list[str]:
+        """Return the days of one package's series without mirrors."""
+        data = json.loads(self.get("/api/packages/flask/overall?mirrors=false"))["data"]
+        return [point["date"] for point in data]
+
     def left_behind(self) -> list[str]:
         """Return the command lines of processes that work in the launcher's folder or port."""
         found = []
@@ -121,6 +128,27 @@ def test_it_serves_sample_data_and_leaves_nothing_behind(
     assert first.left_behind() == []
 
 
+def test_a_day_that_goes_missing_comes_back_by_itself(
+    open_folder: Path, launched: list[Launch]
+) -> None:
+    launched.append(launch := Launch(open_folder, SCHEDULE_SECONDS="1"))
+    launch.until("ready: ")
+    before = launch.days_of_flask()
+    with (
+        contextlib.closing(psycopg2.connect(PostgresServer(open_folder / "postgres").url)) as held,
+        held,
+        held.cursor() as cursor,
+    ):
+        cursor.execute("delete from daily where day = %s", (before[-5],))
+        cursor.execute("delete from ingested_days where day = %s", (before[-5],))
+
+    launch.until(f"ingested {before[-5]} from sample")
+
+    assert launch.days_of_flask() == before
+    assert launch.end(signal.SIGTERM) == 0
+    assert launch.left_behind() == []
+
+
 def test_a_server_left_by_a_killed_launcher_is_taken_over(
     open_folder: Path, launched: list[Launch]
 ) -> None:
@@ -155,6 +183,7 @@ def test_with_a_database_address_no_server_is_started(
     assert launch.end(signal.SIGTERM) == 0
     assert launch.left_behind() == []
     assert "using the server of DATABASE_URL" in launch.printed
+    assert "the schedule takes its days from: none" in launch.printed
     assert not (open_folder / "postgres").exists()
 
 

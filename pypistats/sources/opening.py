@@ -1,0 +1,31 @@
+"""SOURCE: opens the source of a name. Only what is asked for is imported."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from pypistats.config import ConfigError
+from pypistats.sources import DownloadSource
+
+SAMPLE_DAYS = 180
+
+
+def open_source(name: str, config: Mapping[str, Any], *, until: dt.date) -> DownloadSource:
+    """Return the source of that name; `until` is the last day that a sample has.
+
+    Raises ConfigError for a setting that can't be, SourceError where there are no credentials.
+    """
+    if name == "sample":
+        from pypistats.sources.sample import SampleSource  # noqa: PLC0415
+
+        return SampleSource(until, SAMPLE_DAYS)
+    from pypistats.sources import bigquery  # noqa: PLC0415
+
+    try:
+        return bigquery.open_source(
+            project=config["BIGQUERY_PROJECT"],
+            credentials=config["BIGQUERY_CREDENTIALS"],
+            max_bytes_per_day=config["BIGQUERY_MAX_BYTES_PER_DAY"],
+        )
+    except ValueError as error:
+        raise ConfigError(f"BIGQUERY_CREDENTIALS: {error}") from error

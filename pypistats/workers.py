@@ -1,0 +1,113 @@
+"""How `worker` and `beat` run: their queue, their limits, beat's timetable and their log.
+
+The queue is not trusted with anything: what has to be done stands in the ledger, and beat asks
+for it again and again. A message that is lost costs a minute, and one that comes twice nothing.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from celery.signals import after_setup_logger
+from sqlalchemy.exc import DBAPIError
+
+from pypistats.sources import SourceError
+
+TASK_SECONDS = 600
+"""How long a task may take; those that need longer say so themselves."""
+
+INGEST_SECONDS = 3_000
+"""How long a day's ingest may take; BigQuery's own limits end it far sooner."""
+
+MERCY_SECONDS = 60
+"""How long after its time a task has to end by itself, before its process is killed."""
+
+VISIBILITY_SECONDS = 2 * INGEST_SECONDS
+"""After so long the queue takes a worker for lost and gives its messages to another."""
+
+FORESEEN = (SourceError, DBAPIError, OSError)
+"""Errors of the outside, which one line tells. Others are the code's, and want a traceback."""
+
+
+def celery_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Celery's settings. Without a REDIS_URL nothing can be queued."""
+    address = _address(config["REDIS_URL"]) if config["REDIS_URL"] else None
+    return {
+        "accept_content": ["json"],
+        "beat_schedule": timetable(config),
+        # It forgets all when it ends, which suits a timetable whose state is the ledger.
+        "beat_scheduler": "celery.beat:Scheduler",
+        "broker_connection_max_retries": None,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": {
+            "visibility_timeout": VISIBILITY_SECONDS,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+        },
+        "broker_url": address,
+        "imports": ["pypistats.tasks"],
+        "result_backend": address,
+        "result_expires": 24 * 3_600,
+        "task_acks_late": True,
+        "task_default_queue": "pypistats",
+        "task_reject_on_worker_lost": True,
+        "task_serializer": "json",
+        "task_soft_time_limit": TASK_SECONDS,
+        "task_time_limit": TASK_SECONDS + MERCY_SECONDS,
+        "timezone": "UTC",
+        # A task whose queue is restarted goes on; should its message come again, that is nothing.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_concurrency": config["WORKER_CONCURRENCY"],
+        "worker_enable_prefetch_count_reduction": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_redirect_stdouts": False,
+    }
+
+
+def timetable(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what beat queues, and when. A message that comes too late is dropped."""
+    if config["SOURCE"] == "none":
+        return {}
+    seconds = config["SCHEDULE_SECONDS"]
+    return {
+        "due-days": {
+            "task": "queue-due-days",
+            "schedule": seconds,
+            "options": {"expires": seconds},
+        },
+    }
+
+
+def _address(url: str) -> str:
+    """Write REDIS_URL as Celery has it: TLS says what it checks, a socket has its own scheme."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    if parts.scheme == "rediss" and "ssl_cert_reqs" not in query:
+        return f"{url}{'&' if parts.query else '?'}ssl_cert_reqs=required"
+    if parts.scheme == "unix":
+        database = query.get("db", ["0"])[0]
+        return f"redis+socket://{parts.path}?virtual_host={database}"
+    return url
+
+
+@after_setup_logger.connect
+def log_in_lines(logger: logging.Logger, **_arguments: object) -> None:
+    """Make each fault of the outside one line of the log."""
+    for handler in logger.handlers:
+        handler.setFormatter(LineFormatter(handler.formatter))
+
+
+class LineFormatter(logging.Formatter):
+    """Leaves the traceback out where the error is a foreseen one."""
+
+    def __init__(self, wrapped: logging.Formatter | None) -> None:
+        super().__init__()
+        self._wrapped = wrapped or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's line, and the traceback below it if the error is the code's."""
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        if isinstance(error, FORESEEN):
+            record.exc_info = record.exc_text = None
+        return self._wrapped.format(record)
