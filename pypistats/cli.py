@@ -77,7 +77,7 @@ class PackagesType(click.ParamType[tuple[str, ...]]):
 @click.argument("days", metavar="[DAY | SINCE..UNTIL]", type=DaysType(), required=False)
 @click.option(
     "--source",
-    type=click.Choice(["bigquery", "files", "sample"]),
+    type=click.Choice(["bigquery", "clickhouse", "files", "sample"]),
     default="bigquery",
     show_default=True,
     help="Where the downloads come from.",
@@ -97,7 +97,7 @@ def ingest_command(
 
     Days are UTC, as 2026-03-01 or 2026-03-01..2026-03-31. Without any, yesterday is loaded, or
     with `--source files` all the days in the files. A day is loaded whole or not at all. With
-    --packages, only what is stored of these is replaced.
+    --packages, only what is stored of these is replaced; ClickHouse gives nothing else.
     """
     if bool(paths) != (source == "files"):
         raise click.UsageError("--path and --source files go together")
@@ -218,8 +218,8 @@ def _open_source(
     if name == "files":
         from pypistats.sources.files import FilesSource  # noqa: PLC0415
 
-        opened = FilesSource(paths)
-        return opened, _each_day(*(days or opened.span()))
+        files = FilesSource(paths)
+        return files, _each_day(*(days or files.span()))
     since, until = days or (yesterday(), yesterday())
     if name == "sample":
         from pypistats.sources.sample import SampleSource  # noqa: PLC0415

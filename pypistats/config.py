@@ -4,6 +4,7 @@ The environment is read in one place, by `load_config`, and a value that can't b
 the start, with its variable's name.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,12 @@ def _database_url(value: str) -> str:
     if scheme not in ("postgres", "postgresql", "postgresql+psycopg2") or not separator or not rest:
         raise ValueError("postgresql://USER:PASSWORD@HOST:PORT/NAME")
     return f"postgresql+psycopg2://{rest}"
+
+
+def _http_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/?#\s]+/?", value):
+        raise ValueError("https://HOST:PORT, or http://, without a path")
+    return value.rstrip("/")
 
 
 def _redis_url(value: str) -> str:
@@ -127,6 +134,15 @@ SETTINGS = (
         "the bytes that a query may read for each day it covers; one that needs more is not run",
         _whole_number(1, 2**60),
     ),
+    Setting(
+        "CLICKHOUSE_URL",
+        "https://sql-clickhouse.clickhouse.com",
+        "the HTTP address of a ClickHouse with ClickPy's tables; by default the public one",
+        _http_url,
+    ),
+    Setting("CLICKHOUSE_USER", "demo", "the user there; one who may only read is enough"),
+    Setting("CLICKHOUSE_PASSWORD", None, "that user's password; the public one has none"),
+    Setting("CLICKHOUSE_DATABASE", "pypi", "the database that holds the tables there"),
     Setting(
         "HOST",
         "0.0.0.0",  # noqa: S104

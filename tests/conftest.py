@@ -21,7 +21,11 @@ from tests.network import free_port, wait_for
 
 ROOT = Path(__file__).parent.parent
 
-pytest_plugins = ["tests.fixtures_bigquery", "tests.fixtures_browser"]
+pytest_plugins = [
+    "tests.fixtures_bigquery",
+    "tests.fixtures_browser",
+    "tests.fixtures_clickhouse",
+]
 
 settings.register_profile("pypistats", deadline=None, derandomize=True)
 settings.load_profile("pypistats")

@@ -19,6 +19,21 @@ def open_source(name: str, config: Mapping[str, Any], *, until: dt.date) -> Down
         from pypistats.sources.sample import SampleSource  # noqa: PLC0415
 
         return SampleSource(until, SAMPLE_DAYS)
+    return _open_clickhouse(config) if name == "clickhouse" else _open_bigquery(config)
+
+
+def _open_clickhouse(config: Mapping[str, Any]) -> DownloadSource:
+    from pypistats.sources.clickhouse import ClickHouseSource  # noqa: PLC0415
+
+    return ClickHouseSource(
+        config["CLICKHOUSE_URL"],
+        user=config["CLICKHOUSE_USER"],
+        password=config["CLICKHOUSE_PASSWORD"],
+        database=config["CLICKHOUSE_DATABASE"],
+    )
+
+
+def _open_bigquery(config: Mapping[str, Any]) -> DownloadSource:
     from pypistats.sources import bigquery  # noqa: PLC0415
 
     try:
