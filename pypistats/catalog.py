@@ -31,6 +31,14 @@ OTHER = "other"
 WITH_MIRRORS = "with_mirrors"
 WITHOUT_MIRRORS = "without_mirrors"
 
+LABELS = {
+    WITH_MIRRORS: "with mirrors",
+    WITHOUT_MIRRORS: "without mirrors",
+    NULL: "unknown (null)",
+    "Darwin": "Darwin (macOS)",
+}
+"""What people read in place of a category's name."""
+
 VERSIONS_KEPT = 20
 """Releases kept per package and day; the rest are summed as `OTHER`."""
 

@@ -1,10 +1,21 @@
-"""PRESENT: pure shaping of what `queries` returns into points, totals and tables."""
+"""PRESENT: pure shaping of what `queries` returns into points, totals, tables and grids."""
 
+import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from pypistats.catalog import OTHER, WITH_MIRRORS, WITHOUT_MIRRORS, Counts, Dimension, Period
+from packaging.version import InvalidVersion, Version
+
+from pypistats.catalog import (
+    NULL,
+    OTHER,
+    WITH_MIRRORS,
+    WITHOUT_MIRRORS,
+    Counts,
+    Dimension,
+    Period,
+)
 
 STORED_COLUMNS: Mapping[Dimension, tuple[str, ...]] = {
     Dimension.OVERALL: (WITH_MIRRORS, WITHOUT_MIRRORS),
@@ -34,6 +45,17 @@ class CategoryRow(NamedTuple):
     last_month: int
     total: int
     share: float
+
+
+Values = list[float | None]
+"""A value for each day, None where there is none to tell."""
+
+
+class Grid(NamedTuple):
+    """A series by category and day: `columns[category][i]` belongs to `days[i]`, an ISO date."""
+
+    days: list[str]
+    columns: dict[str, Values]
 
 
 def counts_of(dimension: Dimension, stored: Sequence[object]) -> Counts:
@@ -108,3 +130,116 @@ def _fold(counts: Counts, kept: set[str]) -> Counts:
     for name, downloads in counts.items():
         folded[name if name in kept else OTHER] += downloads
     return folded
+
+
+def day_range(first: dt.date, last: dt.date) -> list[str]:
+    """Return the ISO dates from `first` to `last`, both inclusive; none when they are reversed."""
+    return [
+        (first + dt.timedelta(days=offset)).isoformat() for offset in range((last - first).days + 1)
+    ]
+
+
+def grid(
+    dimension: Dimension,
+    stored: Iterable[tuple[str, Counts]],
+    *,
+    days: Sequence[str],
+    loaded: Container[str],
+) -> Grid:
+    """Lay the stored days of a series out on `days`.
+
+    A day that is not loaded has None. A category that a loaded day lacks has 0, unless the tail
+    of that day was summed as `other`, and the category may be in it: then it has None.
+    """
+    by_day = dict(stored)
+    counted = [by_day.get(day, {}) if day in loaded else None for day in days]
+    names = dict.fromkeys(name for counts in counted if counts for name in counts)
+    return Grid(
+        list(days),
+        {name: [_value(dimension, counts, name) for counts in counted] for name in names},
+    )
+
+
+def _value(dimension: Dimension, counts: Counts | None, name: str) -> float | None:
+    if counts is None:
+        return None
+    missing = None if OTHER in counts and dimension is not Dimension.SYSTEM else 0
+    return counts.get(name, missing)
+
+
+def fold(grid: Grid, keep: int) -> Grid:
+    """Keep the `keep` largest categories, and sum the rest as `other`, which never counts."""
+    sums = {name: sum(filter(None, column)) for name, column in grid.columns.items()}
+    largest = sorted(sums, key=lambda name: (name == OTHER, -sums[name], name))
+    kept = {name: grid.columns[name] for name in largest[:keep] if name != OTHER}
+    rest = [column for name, column in grid.columns.items() if name not in kept]
+    return grid._replace(columns=kept | ({OTHER: _sums(rest)} if rest else {}))
+
+
+def whole(grid: Grid) -> Values:
+    """Return each day's downloads in all categories, which for mirrors is `with_mirrors`."""
+    return grid.columns.get(WITH_MIRRORS) or _sums(list(grid.columns.values()))
+
+
+def _sums(columns: Sequence[Values]) -> Values:
+    """Add columns up, passing over None; a day that has nothing else is None."""
+    return [
+        None if all(value is None for value in values) else sum(value or 0 for value in values)
+        for values in zip(*columns, strict=True)
+    ]
+
+
+def smooth(grid: Grid, window: int) -> Grid:
+    """Put the mean of the `window` days that end with a day in its place.
+
+    Days without a value don't count, and keep none.
+    """
+    return grid._replace(
+        columns={name: _trailing_means(column, window) for name, column in grid.columns.items()}
+    )
+
+
+def _trailing_means(column: Values, window: int) -> Values:
+    means: Values = []
+    for end, value in enumerate(column, start=1):
+        present = [each for each in column[max(0, end - window) : end] if each is not None]
+        means.append(None if value is None else sum(present) / len(present))
+    return means
+
+
+def shares(grid: Grid, of: Sequence[float | None]) -> Grid:
+    """Put percents of each day's value in `of` in place of downloads; a day of 0 has 0 percent."""
+    return grid._replace(
+        columns={
+            name: [
+                None if value is None or total is None else 100 * value / total if total else 0
+                for value, total in zip(column, of, strict=True)
+            ]
+            for name, column in grid.columns.items()
+        }
+    )
+
+
+def since(grid: Grid, first: str) -> Grid:
+    """Leave out the days before `first`."""
+    start = sum(day < first for day in grid.days)
+    return Grid(grid.days[start:], {name: column[start:] for name, column in grid.columns.items()})
+
+
+def arrange(grid: Grid, dimension: Dimension) -> Grid:
+    """Put versions in their order and other categories by size; `null` and `other` come last."""
+    columns = grid.columns
+    if dimension in (Dimension.PYTHON_MAJOR, Dimension.PYTHON_MINOR, Dimension.VERSION):
+        names = sorted(columns, key=lambda name: (_version(name), name))
+    else:
+        names = sorted(columns, key=lambda name: (-sum(filter(None, columns[name])), name))
+    names.sort(key=lambda name: (name == OTHER, name == NULL))
+    return grid._replace(columns={name: columns[name] for name in names})
+
+
+def _version(name: str) -> Version:
+    """Read a version; what is none comes before all others."""
+    try:
+        return Version(name)
+    except InvalidVersion:
+        return Version("0.dev0")

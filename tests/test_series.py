@@ -1,11 +1,14 @@
-"""Shaping of stored days into points, totals and tables."""
+"""Shaping of stored days into points, totals, tables and grids."""
 
+import datetime as dt
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pypistats import series
 from pypistats.catalog import Dimension, Period
-from pypistats.series import CategoryRow, Point
+from pypistats.series import CategoryRow, Grid, Point
 
 COUNTS = st.dictionaries(
     st.sampled_from(["2.7", "3.9", "3.10", "3.100", "null", "other"]),
@@ -96,3 +99,143 @@ def test_nothing_is_lost_or_counted_twice(days: list[dict[str, int]]) -> None:
 
 def test_every_dimension_has_columns_to_be_read_from() -> None:
     assert set(series.STORED_COLUMNS) == set(Dimension)
+
+
+def test_a_range_of_days_has_both_its_ends() -> None:
+    assert series.day_range(dt.date(2026, 2, 27), dt.date(2026, 3, 1)) == [
+        "2026-02-27",
+        "2026-02-28",
+        "2026-03-01",
+    ]
+    assert series.day_range(dt.date(2026, 3, 2), dt.date(2026, 3, 1)) == []
+
+
+DAYS = ["2026-03-01", "2026-03-02", "2026-03-03"]
+
+
+def test_a_grid_tells_a_day_that_is_not_loaded_from_one_without_downloads() -> None:
+    stored = [("2026-03-01", {"Linux": 3, "other": 1}), ("2026-03-02", {"Linux": 9})]
+
+    grid = series.grid(Dimension.SYSTEM, stored, days=DAYS, loaded={DAYS[0], DAYS[2]})
+
+    assert grid == Grid(DAYS, {"Linux": [3, None, 0], "other": [1, None, 0]})
+
+
+def test_a_category_that_may_be_in_the_tail_has_no_value() -> None:
+    stored = [("2026-03-01", {"1.0": 3, "1.1": 2}), ("2026-03-02", {"1.1": 4, "other": 5})]
+
+    grid = series.grid(Dimension.VERSION, stored, days=DAYS, loaded=DAYS)
+
+    assert grid.columns == {"1.0": [3, None, 0], "1.1": [2, 4, 0], "other": [0, 5, 0]}
+
+
+def test_folding_keeps_the_largest_and_sums_the_rest_with_other() -> None:
+    grid = Grid(
+        DAYS, {"other": [9, None, 9], "a": [1, None, 1], "b": [5, None, None], "c": [0, None, 3]}
+    )
+
+    assert series.fold(grid, 2).columns == {
+        "b": [5, None, None],
+        "c": [0, None, 3],
+        "other": [10, None, 10],
+    }
+
+
+def test_few_categories_are_not_folded() -> None:
+    grid = Grid(DAYS, {"a": [1, None, 1], "b": [2, None, 2]})
+
+    assert series.fold(grid, 2) == Grid(DAYS, {"b": [2, None, 2], "a": [1, None, 1]})
+
+
+def test_smoothing_is_the_mean_of_the_days_before_that_are_there() -> None:
+    grid = Grid(DAYS, {"a": [4, None, 8]})
+
+    assert series.smooth(grid, 2).columns == {"a": [4, None, 8]}
+    assert series.smooth(grid, 3).columns == {"a": [4, None, 6]}
+
+
+def test_shares_are_percents_of_the_day() -> None:
+    grid = Grid(DAYS, {"a": [1, None, 0], "b": [3, None, 0]})
+
+    assert series.shares(grid, series.whole(grid)).columns == {
+        "a": [25, None, 0],
+        "b": [75, None, 0],
+    }
+
+
+def test_the_whole_of_mirrors_is_counted_once() -> None:
+    grid = Grid(DAYS, {"with_mirrors": [4, None, 5], "without_mirrors": [3, None, 5]})
+
+    assert series.whole(grid) == [4, None, 5]
+
+
+def test_days_before_the_first_are_left_out() -> None:
+    assert series.since(Grid(DAYS, {"a": [1, 2, 3]}), "2026-03-02") == Grid(DAYS[1:], {"a": [2, 3]})
+
+
+@pytest.mark.parametrize(
+    ("dimension", "order"),
+    [
+        (Dimension.PYTHON_MINOR, ["2.7", "3.9", "3.10", "3.100", "null", "other"]),
+        (Dimension.SYSTEM, ["3.10", "3.9", "3.100", "2.7", "null", "other"]),
+    ],
+)
+def test_versions_are_in_their_order_and_others_by_size(
+    dimension: Dimension, order: list[str]
+) -> None:
+    sizes = {"other": 90, "null": 80, "3.10": 70, "3.9": 60, "3.100": 50, "2.7": 40}
+    grid = Grid(DAYS[:1], {name: [size] for name, size in sizes.items()})
+
+    assert list(series.arrange(grid, dimension).columns) == order
+
+
+def test_what_is_no_version_comes_before_those_that_are() -> None:
+    names = ["1.0", "0.1.dev5", "not a version", "2004d"]
+
+    arranged = series.arrange(Grid([], {name: [] for name in names}), Dimension.VERSION)
+
+    assert list(arranged.columns) == ["2004d", "not a version", "0.1.dev5", "1.0"]
+
+
+GRIDS = st.integers(min_value=1, max_value=9).flatmap(
+    lambda days: st.dictionaries(
+        st.sampled_from(["1.0", "1.10", "1.9", "null", "other", "x"]),
+        st.lists(
+            st.none() | st.integers(min_value=0, max_value=10**12), min_size=days, max_size=days
+        ),
+        min_size=1,
+    ).map(
+        lambda columns: Grid(series.day_range(dt.date(2026, 3, 1), dt.date(2026, 3, days)), columns)
+    )
+)
+
+
+@given(GRIDS, st.integers(min_value=0, max_value=7))
+def test_folding_and_arranging_lose_nothing(grid: Grid, keep: int) -> None:
+    folded = series.arrange(series.fold(grid, keep), Dimension.VERSION)
+
+    assert series.whole(folded) == series.whole(grid)
+    assert len(folded.columns) <= keep + 1
+
+
+@given(GRIDS, st.integers(min_value=1, max_value=9))
+def test_a_mean_lies_between_the_values_that_it_is_of(grid: Grid, window: int) -> None:
+    smoothed = series.smooth(grid, window)
+
+    for name, column in grid.columns.items():
+        for value, mean in zip(column, smoothed.columns[name], strict=True):
+            assert (mean is None) == (value is None)
+            present = [each for each in column if each is not None]
+            assert mean is None or min(present) <= mean <= max(present)
+    assert series.smooth(grid, 1) == grid
+
+
+@given(GRIDS)
+def test_shares_make_up_the_whole(grid: Grid) -> None:
+    total = series.whole(grid)
+
+    for share, downloads in zip(series.whole(series.shares(grid, total)), total, strict=True):
+        if downloads is None:
+            assert share is None
+        else:
+            assert share == pytest.approx(100 if downloads else 0)

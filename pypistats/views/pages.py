@@ -7,7 +7,7 @@ from flask import Blueprint, current_app, g, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from pypistats import queries, series
-from pypistats.catalog import NULL, WITH_MIRRORS, WITHOUT_MIRRORS, Dimension, Period
+from pypistats.catalog import LABELS, Dimension, Period
 from pypistats.views.parameters import known_name, search_prefix
 
 bp = Blueprint("pages", __name__)
@@ -33,12 +33,6 @@ HEADINGS = {
     Dimension.SYSTEM: "System",
     Dimension.INSTALLER: "Installer",
     Dimension.VERSION: "Release",
-}
-LABELS = {
-    WITH_MIRRORS: "with mirrors",
-    WITHOUT_MIRRORS: "without mirrors",
-    NULL: "unknown (null)",
-    "Darwin": "Darwin (macOS)",
 }
 DOCUMENTS = (
     "recent",

@@ -1,0 +1,371 @@
+"""PRESENT: a series as a figure: a plain dict `{data, layout}` as plotly.js takes it; pure.
+
+The page and the renderer draw the same figure. Its layout says everything, because no template is
+applied. plotly.js reads a little HTML in the texts of a figure, and names of categories are free
+text from user agents: all text goes through `plain_text`.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from pypistats import formats
+from pypistats.catalog import (
+    ALL_PACKAGES,
+    LABELS,
+    NULL,
+    WITH_MIRRORS,
+    Dimension,
+)
+from pypistats.palette import COLORS, Colors, Theme, colors_of, translucent
+from pypistats.plain_text import escaped, fitted, plain, width
+from pypistats.series import Grid, Values
+
+STYLE_VERSION = 1
+"""Part of the key of a cached picture: raise it with every change of how charts look."""
+
+FONT = "Inter, Open Sans, Noto Sans, DejaVu Sans, sans-serif"
+
+CATEGORIES_DRAWN = 10
+"""The largest categories have a colour of their own; the rest are summed."""
+
+NAME_EMS = 16
+"""How wide a category's name may be."""
+
+_BY = {
+    Dimension.OVERALL: "",
+    Dimension.PYTHON_MAJOR: " by major version of Python",
+    Dimension.PYTHON_MINOR: " by minor version of Python",
+    Dimension.SYSTEM: " by system",
+    Dimension.INSTALLER: " by installer",
+    Dimension.VERSION: " by release",
+}
+
+Figure = dict[str, Any]
+
+DAY = 86_400_000
+"""Milliseconds, which plotly.js counts dates in."""
+
+
+class Kind(StrEnum):
+    """How a series is drawn."""
+
+    LINE = "line"
+    BAR = "bar"
+
+
+class Chart(NamedTuple):
+    """What a chart shows. `grid` has percents when `share` is set, and `category` is the one of
+    its dimension that it was narrowed to. `suspects` are days whose counts look wrong."""
+
+    package: str
+    dimension: Dimension
+    grid: Grid
+    kind: Kind = Kind.LINE
+    category: str | None = None
+    share: bool = False
+    smooth: int = 1
+    suspects: frozenset[str] = frozenset()
+    title: str | None = None
+
+
+class Size(NamedTuple):
+    """The size of a chart in pixels, and how much larger than usual its type and lines are."""
+
+    width: int
+    height: int
+
+    @property
+    def unit(self) -> float:
+        """Return the factor: a wide picture is shown smaller than it is, in a README at 830 px."""
+        return min(max(self.width / 960, 1.0), 1.5)
+
+
+def title(chart: Chart) -> str:
+    """Return a chart's title in one line: the one it was given, or what it shows."""
+    return chart.title or f"{_heading(chart)}: {_shown(chart)[0].lower()}{_shown(chart)[1:]}"
+
+
+def _heading(chart: Chart) -> str:
+    return "All packages" if chart.package == ALL_PACKAGES else chart.package
+
+
+def _shown(chart: Chart) -> str:
+    """Say what is counted."""
+    shown = "Share of daily downloads" if chart.share else "Daily downloads"
+    if chart.smooth > 1:
+        shown += f" ({chart.smooth}-day mean)"
+    return f"{shown}{_narrowed(chart)}, {_mirrors(chart)}"
+
+
+def _narrowed(chart: Chart) -> str:
+    if chart.category is None or chart.dimension is Dimension.OVERALL:
+        return _BY[chart.dimension]
+    name = LABELS.get(chart.category, chart.category)
+    python = chart.dimension in (Dimension.PYTHON_MAJOR, Dimension.PYTHON_MINOR)
+    return f" with Python {name}" if python else f" on {name}"
+
+
+def _mirrors(chart: Chart) -> str:
+    if chart.dimension is Dimension.INSTALLER or chart.category == WITH_MIRRORS:
+        return "with mirrors"
+    if chart.dimension is Dimension.OVERALL and chart.category is None:
+        return "with and without mirrors"
+    return "without mirrors"
+
+
+def figure(chart: Chart, *, theme: Theme, size: Size) -> Figure:
+    """Return the figure. It has all that is drawn, so nothing of its kind may come from a user."""
+    colors = COLORS[theme]
+    named = colors_of(chart.grid.columns, theme)
+    return {
+        "data": [
+            {"name": plain(LABELS.get(name, name), NAME_EMS), "x": chart.grid.days}
+            | _trace(chart, name, named[name], size.unit)
+            for name in chart.grid.columns
+        ],
+        "layout": _layout(chart, colors, size),
+    }
+
+
+def _trace(chart: Chart, name: str, color: str, unit: float) -> Figure:
+    values = chart.grid.columns[name]
+    if chart.kind is Kind.BAR:
+        bar: Figure = {"type": "bar", "y": values}
+        bar["marker"] = {"color": color, "line": {"width": 0}}
+        return bar if _many(values) else bar | {"width": 0.85 * DAY}
+    alone = len(chart.grid.columns) == 1
+    thickness = 2.25 if len(chart.grid.columns) < 6 else 1.75
+    marks = [unit * 6 if lonely else 0 for lonely in _lonely(values)]
+    trace: Figure = {
+        "type": "scatter",
+        "mode": "lines+markers" if any(marks) else "lines",
+        "y": values,
+        "connectgaps": False,
+        "line": {
+            "color": color,
+            "width": thickness * unit,
+            "dash": "dot" if name == NULL else "solid",
+        },
+        "marker": {"color": color, "size": marks if any(marks) else 0, "line": {"width": 0}},
+    }
+    return trace | ({"fill": "tozeroy", "fillcolor": translucent(color, 0.14)} if alone else {})
+
+
+def _many(days: Sequence[object]) -> bool:
+    """Tell whether bars touch; they have a width else, or the bar of a single day had none."""
+    return len(days) > 60
+
+
+def _lonely(values: Values) -> Iterator[bool]:
+    """Tell for each value if no neighbour makes a line with it, so that it needs a mark."""
+    padded = [None, *values, None]
+    for before, value, after in zip(padded, padded[1:], padded[2:], strict=False):
+        yield value is not None and before is None and after is None
+
+
+def _layout(chart: Chart, colors: Colors, size: Size) -> Figure:
+    unit = size.unit
+    legend = len(chart.grid.columns) > 1
+    return {
+        "width": size.width,
+        "height": size.height,
+        "autosize": False,
+        "paper_bgcolor": colors.paper,
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": 13 * unit, "color": colors.ink},
+        "separators": ".,",
+        "margin": {"l": 20, "r": 24 * unit, "t": 88 * unit, "b": 40 * unit, "pad": 0},
+        "title": _title(chart, colors, size),
+        "xaxis": _x_axis(chart, colors, unit),
+        "yaxis": _y_axis(chart, colors, unit),
+        "showlegend": legend,
+        "legend": _legend(colors, unit),
+        "barmode": "overlay" if chart.dimension is Dimension.OVERALL else "stack",
+        "bargap": 0 if _many(chart.grid.days) else 0.15,
+        "hovermode": "x unified",
+        "hoverlabel": {
+            "bgcolor": colors.paper,
+            "bordercolor": colors.rule,
+            "font": {"family": FONT, "size": 13 * unit, "color": colors.ink},
+            "namelength": -1,
+        },
+        "dragmode": False,
+        "shapes": _shading(chart, colors),
+        "annotations": _notes(chart, colors, unit),
+    }
+
+
+def _title(chart: Chart, colors: Colors, size: Size) -> Figure:
+    """Write two lines. The markup in the second is the only one that a figure has."""
+    unit = size.unit
+    room = size.width - 40 * unit
+    heading = fitted(chart.title or _heading(chart), room / (14 * unit))
+    fitting = room / max(1, width(heading))
+    last = f" · to {_written(chart.grid.days[-1])}" if chart.grid.days else ""
+    shown = plain(_shown(chart) + last, room / (13.5 * unit))
+    style = f"font-size:{13.5 * unit:g}px;font-weight:400;color:{colors.quiet}"
+    return {
+        "text": f"{escaped(heading)}<br><span style='{style}'>{shown}</span>",
+        "font": {
+            "family": FONT,
+            "size": min(21 * unit, fitting),
+            "weight": 700,
+            "color": colors.ink,
+        },
+        "x": 0,
+        "xref": "container",
+        "xanchor": "left",
+        "y": 1,
+        "yref": "container",
+        "yanchor": "top",
+        "pad": {"l": 16 * unit, "t": 34 * unit},
+    }
+
+
+def _written(day: str) -> str:
+    """Write an ISO date out."""
+    date = dt.date.fromisoformat(day)
+    return f"{date.day} {date:%B %Y}"
+
+
+def _x_axis(chart: Chart, colors: Colors, unit: float) -> Figure:
+    days = chart.grid.days
+    axis: Figure = {
+        "type": "date",
+        "showgrid": False,
+        "showline": True,
+        "linecolor": colors.rule,
+        "linewidth": 1,
+        "ticks": "outside",
+        "ticklen": 5 * unit,
+        "tickcolor": colors.rule,
+        "tickfont": {"family": FONT, "size": 13 * unit, "color": colors.quiet},
+        "nticks": 8,
+        "tickformatstops": [
+            {"dtickrange": [None, 27 * DAY], "value": "%-d %b"},
+            {"dtickrange": ["M1", "M6"], "value": "%b %Y"},
+            {"dtickrange": ["M12", None], "value": "%Y"},
+        ],
+        "hoverformat": "%a %-d %b %Y",
+        "automargin": True,
+        "fixedrange": True,
+    }
+    if days:
+        axis["range"] = _room(chart)
+    if 0 < len(days) <= 10:
+        axis |= {"tick0": days[0], "dtick": DAY}
+    return axis
+
+
+def _room(chart: Chart) -> list[str]:
+    """Return the ends of the axis of days: bars and lonely marks need half a day beside them."""
+    days = chart.grid.days
+    if chart.kind is Kind.LINE and len(days) > 10:
+        return [days[0], days[-1]]
+    before = dt.date.fromisoformat(days[0]) - dt.timedelta(days=1)
+    return [f"{before} 12:00", f"{days[-1]} 12:00"]
+
+
+def _y_axis(chart: Chart, colors: Colors, unit: float) -> Figure:
+    whole = not chart.share and chart.smooth == 1
+    ticks = _ticks(_peak(chart), whole=whole)
+    suffix = "%" if chart.share else ""
+    return {
+        "gridcolor": colors.grid,
+        "gridwidth": 1,
+        "zeroline": True,
+        "zerolinecolor": colors.rule,
+        "zerolinewidth": 1,
+        "ticks": "",
+        "tickfont": {"family": FONT, "size": 13 * unit, "color": colors.quiet},
+        "tickmode": "array",
+        "tickvals": ticks,
+        "ticktext": [f"{_tick_text(tick, top=ticks[-1])}{suffix} " for tick in ticks],
+        "range": [0, ticks[-1]],
+        "rangemode": "tozero",
+        "exponentformat": "B",
+        "separatethousands": True,
+        "hoverformat": ",.0f" if whole else ",.1f",
+        "ticksuffix": suffix,
+        "automargin": True,
+        "fixedrange": True,
+    }
+
+
+def _peak(chart: Chart) -> float:
+    """Return the largest value, or the largest of the sums where bars are stacked."""
+    stacked = chart.kind is Kind.BAR and chart.dimension is not Dimension.OVERALL
+    days = zip(*chart.grid.columns.values(), strict=True)
+    return max(((sum if stacked else max)(value or 0 for value in day) for day in days), default=0)
+
+
+def _ticks(peak: float, *, whole: bool, most: int = 5) -> list[float]:
+    """Return round steps from 0 to `peak` or just above it, about `most` of them."""
+    if peak <= 0:
+        return [0, 1, 2, 3, 4]
+    rough = max(peak / most, 1 if whole else 0.001)
+    magnitude = 10.0 ** math.floor(math.log10(rough))
+    rounds = [factor * magnitude for factor in (1, 2, 2.5, 5, 10)]
+    step = next(each for each in rounds if each > rough * (1 - 1e-9) and not (whole and each % 1))
+    count = max(1, math.ceil(peak / step - 1e-9))
+    return [round(number * step, 9) for number in range(count + 1)]
+
+
+def _tick_text(tick: float, *, top: float) -> str:
+    """Write a tick: one axis has all its thousands either written out or as K, M and B."""
+    if top >= 10_000:
+        return formats.short_count(round(tick))
+    return f"{tick:,.0f}" if tick >= 1_000 else f"{tick:g}"
+
+
+def _legend(colors: Colors, unit: float) -> Figure:
+    return {
+        "orientation": "h",
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 0,
+        "yref": "container",
+        "yanchor": "bottom",
+        "font": {"family": FONT, "size": 13 * unit, "color": colors.ink},
+        "itemwidth": 30,
+        "traceorder": "normal",
+        "bgcolor": "rgba(0,0,0,0)",
+    }
+
+
+def _shading(chart: Chart, colors: Colors) -> list[Figure]:
+    """Mark the suspect days from top to bottom, behind what is drawn."""
+    return [
+        {
+            "type": "rect",
+            "layer": "below",
+            "xref": "x",
+            "x0": f"{dt.date.fromisoformat(day) - dt.timedelta(days=1)} 12:00",
+            "x1": f"{day} 12:00",
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "fillcolor": colors.suspect,
+            "line": {"width": 0},
+        }
+        for day in chart.grid.days
+        if day in chart.suspects
+    ]
+
+
+def _notes(chart: Chart, colors: Colors, unit: float) -> list[Figure]:
+    quiet = {"showarrow": False, "xref": "paper", "yref": "paper"}
+    font = {"family": FONT, "size": 12 * unit, "color": colors.quiet}
+    notes: list[Figure] = []
+    if not chart.grid.columns:
+        notes.append(
+            quiet | {"text": "No downloads in these days", "x": 0.5, "y": 0.5, "font": font}
+        )
+    if not chart.suspects.isdisjoint(chart.grid.days):
+        right = {"x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "yshift": 4 * unit}
+        notes.append(quiet | right | {"text": "Shaded: counts that look wrong", "font": font})
+    return notes
