@@ -13,6 +13,7 @@ from pypistats import cli, errors
 from pypistats.assets import register_assets
 from pypistats.config import load_config
 from pypistats.extensions import celery_init_app, db, migrate
+from pypistats.limits import register_limits
 from pypistats.security import register_security
 from pypistats.views import api, badge, health, pages
 from pypistats.views.filters import register_filters
@@ -72,6 +73,7 @@ def _register(app: Flask) -> None:
     celery_init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     errors.register_errors(app)
+    register_limits(app)
     register_security(app)
     register_assets(app, ROOT / "static")
     register_filters(app)

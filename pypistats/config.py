@@ -4,12 +4,20 @@ The environment is read in one place, by `load_config`, and a value that can't b
 the start, with its variable's name.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 GIB = 2**30
+
+
+class Quota(NamedTuple):
+    """How many answers a client may have in so many seconds."""
+
+    amount: int
+    seconds: int
 
 
 class ConfigError(Exception):
@@ -56,6 +64,28 @@ def _redis_url(value: str) -> str:
     if not value.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("redis://:PASSWORD@HOST:PORT/NUMBER, or rediss:// for TLS")
     return value
+
+
+def _quota(value: str) -> Quota | None:
+    amount, _, seconds = value.partition("/")
+    if value == "off":
+        return None
+    try:
+        return Quota(_whole_number(1, 10**9)(amount), _whole_number(1, 86_400)(seconds))
+    except ValueError:
+        raise ValueError("answers/seconds, such as 600/60, or off") from None
+
+
+def _tokens(value: str) -> dict[str, int | None]:
+    """Return the factor of each token, None for exempt, by the SHA-256 of the token."""
+    factors: dict[str, int | None] = {}
+    for entry in value.split(","):
+        token, separator, factor = entry.strip().rpartition("=")
+        if len(token) < 16 or not separator:
+            raise ValueError("TOKEN=10,TOKEN=exempt, each token of 16 characters or more")
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        factors[digest] = None if factor == "exempt" else _whole_number(1, 10_000)(factor)
+    return factors
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +173,45 @@ SETTINGS = (
     Setting("CLICKHOUSE_USER", "demo", "the user there; one who may only read is enough"),
     Setting("CLICKHOUSE_PASSWORD", None, "that user's password; the public one has none"),
     Setting("CLICKHOUSE_DATABASE", "pypi", "the database that holds the tables there"),
+    Setting(
+        "TRUSTED_PROXIES",
+        "0",
+        "how many proxies stand before the site; the sender is who the first of them names in"
+        " `X-Forwarded-For`",
+        _whole_number(0, 10),
+    ),
+    Setting(
+        "RATE_LIMIT_CACHED",
+        "30000/10",
+        "the answers that one address may have in so many seconds from each web process, `off` for"
+        " no limit",
+        _quota,
+    ),
+    Setting(
+        "RATE_LIMIT_COMPUTED",
+        "10000/10",
+        "those of them that no cache has, from each web process",
+        _quota,
+    ),
+    Setting(
+        "RATE_LIMIT_RENDER",
+        "120/60",
+        "pictures that are drawn for one address, by all processes together",
+        _quota,
+    ),
+    Setting(
+        "RATE_LIMIT_FETCH",
+        "30/3600",
+        "packages that are fetched for one address, by all processes together",
+        _quota,
+    ),
+    Setting(
+        "RATE_LIMIT_TOKENS",
+        None,
+        "`TOKEN=10,TOKEN=exempt`: who sends `Authorization: Bearer TOKEN` may have ten times as"
+        " much, or all",
+        _tokens,
+    ),
     Setting(
         "HOST",
         "0.0.0.0",  # noqa: S104

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pypistats.config import SETTINGS, ConfigError, load_config
+from pypistats.config import SETTINGS, ConfigError, Quota, load_config
 
 URL = {"DATABASE_URL": "postgresql://user:secret@host:5433/name"}
 README = Path(__file__).parent.parent / "README.md"
@@ -32,6 +32,12 @@ def test_defaults_hold_where_nothing_is_set() -> None:
         "CLICKHOUSE_USER": "demo",
         "CLICKHOUSE_PASSWORD": None,
         "CLICKHOUSE_DATABASE": "pypi",
+        "TRUSTED_PROXIES": 0,
+        "RATE_LIMIT_CACHED": Quota(30_000, 10),
+        "RATE_LIMIT_COMPUTED": Quota(10_000, 10),
+        "RATE_LIMIT_RENDER": Quota(120, 60),
+        "RATE_LIMIT_FETCH": Quota(30, 3_600),
+        "RATE_LIMIT_TOKENS": None,
         "HOST": "0.0.0.0",
         "PORT": 5000,
         "WEB_CONCURRENCY": 2,
@@ -62,6 +68,13 @@ def test_an_empty_variable_is_an_absent_one() -> None:
         ("SOURCE", "oracle"),
         ("SCHEDULE_SECONDS", "0"),
         ("WORKER_CONCURRENCY", "0"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("RATE_LIMIT_CACHED", "100"),
+        ("RATE_LIMIT_RENDER", "0/60"),
+        ("RATE_LIMIT_FETCH", "1/0"),
+        ("RATE_LIMIT_TOKENS", "hunter2=10"),
+        ("RATE_LIMIT_TOKENS", "correct-horse-battery"),
+        ("RATE_LIMIT_TOKENS", "correct-horse-battery=0"),
     ],
 )
 def test_a_value_that_can_not_be_is_refused_by_its_variable(variable: str, value: str) -> None:
