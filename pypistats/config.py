@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 GIB = 2**30
 
@@ -88,6 +89,13 @@ def _tokens(value: str) -> dict[str, int | None]:
     return factors
 
 
+def _site_url(value: str) -> str:
+    address = urlsplit(value)
+    if address.scheme not in ("http", "https") or not address.netloc or address.query:
+        raise ValueError("https://HOST, without a path")
+    return value.rstrip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One variable of the environment; `default` None means that it may be absent."""
@@ -140,6 +148,13 @@ SETTINGS = (
         "60",
         "how often the schedule looks for days to load; how often each is tried is its own matter",
         _whole_number(1, 3_600),
+    ),
+    Setting(
+        "SITE_URL",
+        None,
+        "the address that people reach the site at, for links that leave it; by default that of"
+        " the request",
+        _site_url,
     ),
     Setting(
         "RETENTION_DAYS",

@@ -342,7 +342,7 @@ def test_another_method_is_refused_in_the_apis_shape(client: FlaskClient) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/", "/api/nothing", "/api/packages//recent", "/api/packages/"]
+    "path", ["/api/packages", "/api/nothing", "/api/packages//recent", "/api/packages/"]
 )
 def test_an_unknown_address_is_not_found_in_the_apis_shape(client: FlaskClient, path: str) -> None:
     response = client.get(path)

@@ -134,6 +134,34 @@ def test_search_refuses_what_no_name_begins_with(client: FlaskClient, asked: str
     assert "q takes" in page(client, f"/search?q={asked}", 400).main.get_text()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("/api/", "/api"), ("/search/flask", "/search?q=flask"), ("/search/a%26b", "/search?q=a%26b")],
+)
+def test_the_addresses_of_pypistats_org_lead_on(client: FlaskClient, old: str, new: str) -> None:
+    response = client.get(old)
+
+    assert (response.status_code, response.location) == (301, new)
+
+
+@pytest.mark.parametrize(
+    "path", ["/packages/flask", "/packages/__all__", "/about", "/faqs", "/search?q=flask"]
+)
+def test_the_other_addresses_of_pypistats_org_are_the_same(client: FlaskClient, path: str) -> None:
+    page(client, path)
+
+
+def test_the_faqs_tell_the_rules_in_the_rules_own_numbers(client: FlaskClient) -> None:
+    soup = page(client, "/faqs")
+    text = " ".join(soup.main.get_text().split())
+
+    assert "bandersnatch, z3c.pypimirror, Artifactory, devpi" in text
+    assert "20 releases, and 100 of everything else" in text
+    assert "reach back 180 days" in text
+    anchors = {link["href"] for link in soup.select("main nav a")}
+    assert anchors == {f"#{heading['id']}" for heading in soup.select("section > h2")}
+
+
 def test_an_unknown_address_is_a_page(client: FlaskClient) -> None:
     assert page(client, "/nothing", 404).h1.get_text() == "Not Found"
 

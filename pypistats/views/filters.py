@@ -1,6 +1,7 @@
 """How the templates write counts, shares and days: each kind of value in one way."""
 
 import datetime as dt
+import re
 
 from flask import Flask
 from markupsafe import Markup
@@ -13,7 +14,7 @@ SHORT_FROM = 10_000
 
 def register_filters(app: Flask) -> None:
     """Give the app's templates their filters."""
-    for each in (number, short, percent, day):
+    for each in (number, short, percent, day, code):
         app.add_template_filter(each, each.__name__)
 
 
@@ -39,3 +40,12 @@ def percent(share: float) -> str:
 def day(value: dt.date) -> Markup:
     """Write a day as ISO has it."""
     return Markup('<time datetime="{0}">{0}</time>').format(value.isoformat())
+
+
+def code(text: str) -> Markup:
+    """Write what stands between backticks as code, and the rest as it is."""
+    parts = re.split(r"`([^`]*)`", text)
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )

@@ -1,18 +1,31 @@
 """The pages: complete without script, and never waiting for another service."""
 
 import datetime as dt
+import functools
+from pathlib import Path
 from typing import Any, cast
 
-from flask import Blueprint, current_app, g, redirect, render_template, url_for
+from flask import Blueprint, current_app, g, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
-from pypistats import queries, series
-from pypistats.catalog import LABELS, Dimension, Period
+from pypistats import queries, reference, series
+from pypistats.catalog import (
+    CATEGORIES_KEPT,
+    LABELS,
+    MIRRORS,
+    NAME_MAX_LENGTH,
+    SYSTEMS,
+    VERSIONS_KEPT,
+    Dimension,
+    Period,
+)
 from pypistats.views.parameters import known_name, search_prefix
 
 bp = Blueprint("pages", __name__)
 
-NAVIGATION = (("pages.about", "About"),)
+OPENAPI = Path(__file__).resolve().parents[2] / "openapi.yaml"
+
+NAVIGATION = (("pages.api", "API"), ("pages.faqs", "FAQs"), ("pages.about", "About"))
 """The pages that every page links to, by endpoint, in the header's order."""
 
 RESULTS = 50
@@ -55,9 +68,10 @@ def data_status() -> queries.DataStatus:
 
 
 @bp.app_context_processor
-def navigation() -> dict[str, Any]:
-    """Give every template the pages that the header links to."""
-    return {"navigation": NAVIGATION}
+def frame() -> dict[str, Any]:
+    """Give every template the pages that the header links to, and the site's own address."""
+    site_url = current_app.config["SITE_URL"] or request.url_root.rstrip("/")
+    return {"navigation": NAVIGATION, "site_url": site_url}
 
 
 @bp.get("/")
@@ -69,7 +83,50 @@ def index() -> str:
 @bp.get("/about")
 def about() -> str:
     """Show what the site is and where its numbers come from."""
-    return render_template("about.html")
+    return render_template("about.html", retention_days=current_app.config["RETENTION_DAYS"])
+
+
+@bp.get("/faqs")
+def faqs() -> str:
+    """Show what is counted and how, with the rules' own constants."""
+    return render_template(
+        "faqs.html",
+        mirrors=MIRRORS,
+        systems=SYSTEMS,
+        versions_kept=VERSIONS_KEPT,
+        categories_kept=CATEGORIES_KEPT,
+        name_max_length=NAME_MAX_LENGTH,
+        retention_days=current_app.config["RETENTION_DAYS"],
+    )
+
+
+@bp.get("/api")
+def api() -> str:
+    """Show every endpoint of the API, as openapi.yaml describes it."""
+    return render_template("api.html", endpoints=_endpoints())
+
+
+@bp.get("/api/")
+def api_of_old() -> Response:
+    """Redirect from the address that the API's page has had since 2018."""
+    return redirect(url_for("pages.api"), code=301)
+
+
+@bp.get("/openapi.yaml")
+def openapi() -> Response:
+    """Answer the API's description itself."""
+    return send_file(OPENAPI, mimetype="application/yaml", max_age=3_600)
+
+
+@functools.cache
+def _endpoints() -> tuple[reference.Endpoint, ...]:
+    return reference.read_endpoints(OPENAPI)
+
+
+@bp.get("/search/<name>")
+def search_of_old(name: str) -> Response:
+    """Redirect from the address that searching had on pypistats.org."""
+    return redirect(url_for("pages.search", q=name), code=301)
 
 
 @bp.get("/search")
