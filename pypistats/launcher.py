@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from types import FrameType
+from typing import Any, TextIO, cast
 
 import click
 import flask_migrate
@@ -45,6 +46,7 @@ def main() -> None:
     """Run the site until it is interrupted; exit with 1 and the reason if it can't start."""
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _terminate)
+    sys.stdout = cast(TextIO, _Output(sys.stdout))
     try:
         with _data_folder() as folder, _servers(folder) as addresses:
             _run(addresses, folder)
@@ -57,6 +59,39 @@ def main() -> None:
 
 class LaunchError(Exception):
     """Something on this machine stands in the way; the message says what helps."""
+
+
+class _Output:
+    """Standard output; once nobody reads it any more, the launcher ends as on Ctrl-C.
+
+    An error at a line's end would end it on the spot, with all that it has started still running.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write text, or end."""
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._end()
+            return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written, or end."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._end()
+
+    def _end(self) -> None:
+        # What is still in the old stream's buffer would raise once more at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def say(text: str) -> None:
@@ -190,10 +225,21 @@ def _load_sample(loaded: set[dt.date]) -> None:
         ingest_days(source, missing)
 
 
+class _Manager(Manager):  # type: ignore[misc]
+    """honcho's, which breaks when it is told to end before all processes have started."""
+
+    def terminate(self) -> None:
+        """Tell the processes to end, as soon as all of them can be told."""
+        if self._all_started():
+            super().terminate()
+        else:
+            threading.Timer(0.1, self.terminate).start()
+
+
 def _serve(environ: dict[str, str], port: int) -> None:
     """Run the Procfile's processes until one ends or the launcher is interrupted."""
     say("starting the processes of the Procfile")
-    manager = Manager()
+    manager = _Manager()
     processes = parse_procfile((ROOT / "Procfile").read_text()).processes
     for name in LOCAL_PROCESSES:
         manager.add_process(name, processes[name], env=environ, cwd=str(ROOT))

@@ -98,7 +98,9 @@ def launched(open_folder: Path) -> Iterator[list[Launch]]:
             for child in psutil.Process(launch.process.pid).children(recursive=True):
                 child.kill()
         launch.process.kill()
-        launch.process.communicate()
+        launch.process.wait()
+        assert launch.process.stdout
+        launch.process.stdout.close()
     PostgresServer(open_folder / "postgres").stop()
     ValkeyServer(open_folder / "valkey").stop()
 
@@ -197,6 +199,19 @@ def test_with_a_cache_address_no_cache_is_started(
     assert launch.end(signal.SIGINT) == 0
     assert "using the server of REDIS_URL" in launch.printed
     assert not (open_folder / "valkey").exists()
+
+
+def test_it_ends_when_nobody_reads_what_it_prints(
+    open_folder: Path, launched: list[Launch]
+) -> None:
+    launched.append(launch := Launch(open_folder))
+    launch.until("starting the processes of the Procfile")
+
+    assert launch.process.stdout
+    launch.process.stdout.close()
+
+    assert launch.process.wait(timeout=60) == 0
+    assert launch.left_behind() == []
 
 
 def test_a_taken_port_is_told(open_folder: Path, launched: list[Launch], filled_url: str) -> None:
