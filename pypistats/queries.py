@@ -96,6 +96,13 @@ class FoundPackage(NamedTuple):
     last_month: int
 
 
+class RankedPackage(NamedTuple):
+    """A package with its downloads in the period that it is ranked by."""
+
+    name: str
+    downloads: int
+
+
 def recent(package: str) -> Recent:
     """Return the recent downloads of one package. Raises PackageNotFoundError."""
     row = _execute(
@@ -155,6 +162,17 @@ def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:
 def package_days(package: str, *, days: int) -> list[DayCounts]:
     """Return all dimensions of one package, as `series` does."""
     return [DayCounts(*row) for row in series(package, DayCounts._fields[1:], days=days)]
+
+
+def top_packages(period: Period, *, limit: int) -> list[RankedPackage]:
+    """Return the most downloaded packages of a recent period, the sum over all left out."""
+    rows = _execute(
+        f"select name, last_{period} from packages where name <> :all"
+        f" order by last_{period} desc, name limit :limit",
+        limit=limit,
+        all=ALL_PACKAGES,
+    )
+    return [RankedPackage(*row) for row in rows]
 
 
 def search(prefix: str, *, limit: int) -> list[FoundPackage]:

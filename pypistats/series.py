@@ -124,6 +124,22 @@ def table(
     ]
 
 
+def period_before(
+    daily: Mapping[str, int], loaded: Container[str], last_day: dt.date
+) -> dict[Period, int | None]:
+    """Return the downloads in the 1, 7 and 30 days before the recent periods.
+
+    It is None for a period that can't be compared, because it or the recent one lacks a day.
+    """
+    sums: dict[Period, int | None] = {}
+    for period in Period:
+        days = day_range(last_day - dt.timedelta(days=2 * period.days - 1), last_day)
+        complete = all(day in loaded for day in days)
+        before = sum(daily.get(day, 0) for day in days[: period.days])
+        sums[period] = before if complete else None
+    return sums
+
+
 def _fold(counts: Counts, kept: set[str]) -> Counts:
     """Sum the categories that are not kept as `other`."""
     folded: Counter[str] = Counter()

@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from pypistats import ingest
 from pypistats.extensions import db
@@ -52,6 +52,40 @@ def test_the_start_page_has_a_search_box_with_focus(client: FlaskClient) -> None
 
     assert soup.find("form")["action"] == "/search"
     assert soup.find("input", {"name": "q"}).has_attr("autofocus")
+
+
+def test_the_start_page_sums_all_packages_and_ranks_them(client: FlaskClient) -> None:
+    soup = page(client, "/")
+
+    assert "The data reaches to 2026-03-15." in soup.find(class_="hero").get_text()
+    assert [dd.get_text(strip=True) for dd in soup.select(".recent dd")] == [
+        "1,295",
+        "×130on the day before",
+        "1,305",
+        "nothing to compare with",
+        "1,305",
+        "nothing to compare with",
+    ]
+    assert [li.get_text(" ", strip=True) for li in soup.select(".ranking li")] == [
+        "flask 1,245",
+        "flaky 30",
+        "flask-caching 20",
+        "zope-interface 10",
+    ]
+    line = soup.select_one(".sparkline svg")
+    assert line.title.get_text().endswith("1.29K on the highest day, 10 on the lowest")
+    assert line.select_one("path.line")["d"] == "M0,119.1L600,0"
+
+
+def test_the_start_page_says_when_nothing_is_loaded(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
+        db.session.execute(text("truncate ingested_days, daily"))
+        db.session.commit()
+
+    soup = page(client, "/")
+
+    assert "No day is loaded yet" in soup.find(class_="hero").get_text()
+    assert soup.find(class_="sparkline") is None
 
 
 def test_a_package_page_has_the_recent_counts(client: FlaskClient) -> None:

@@ -239,3 +239,27 @@ def test_shares_make_up_the_whole(grid: Grid) -> None:
             assert share is None
         else:
             assert share == pytest.approx(100 if downloads else 0)
+
+
+def test_a_period_is_compared_with_the_one_before_it() -> None:
+    last = dt.date(2026, 3, 15)
+    days = series.day_range(last - dt.timedelta(days=20), last)
+    daily = {day: place for place, day in enumerate(days)}
+
+    before = series.period_before(daily, days, last)
+
+    assert before == {
+        Period.DAY: 19,
+        Period.WEEK: sum(range(7, 14)),
+        Period.MONTH: None,
+    }
+
+
+def test_a_period_that_lacks_a_day_is_compared_with_nothing() -> None:
+    last = dt.date(2026, 3, 15)
+    days = series.day_range(last - dt.timedelta(days=59), last)
+    loaded = set(days) - {"2026-03-05"}
+
+    before = series.period_before({"2026-03-14": 5}, loaded, last)
+
+    assert before == {Period.DAY: 5, Period.WEEK: None, Period.MONTH: None}

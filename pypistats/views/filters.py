@@ -14,7 +14,7 @@ SHORT_FROM = 10_000
 
 def register_filters(app: Flask) -> None:
     """Give the app's templates their filters."""
-    for each in (number, short, percent, day, code):
+    for each in (number, short, short_text, percent, change, day, code):
         app.add_template_filter(each, each.__name__)
 
 
@@ -37,9 +37,25 @@ def percent(share: float) -> str:
     return formats.percent(share)
 
 
-def day(value: dt.date) -> Markup:
+def short_text(value: int) -> str:
+    """Write a count in few digits where only text can stand."""
+    return formats.short_count(value)
+
+
+def change(now: int, before: int | None) -> Markup:
+    """Write how `now` compares with `before`, coloured by its direction; empty without either."""
+    text = "" if before is None else formats.change(now, before)
+    if before is None or not text:
+        return Markup("")
+    direction = {"+": "up", "×": "up", "\N{MINUS SIGN}": "down"}.get(text[0], "quiet")
+    return Markup('<span class="{}" title="{} before">{}</span>').format(
+        direction, formats.count(before), text
+    )
+
+
+def day(value: dt.date | str) -> Markup:
     """Write a day as ISO has it."""
-    return Markup('<time datetime="{0}">{0}</time>').format(value.isoformat())
+    return Markup('<time datetime="{0}">{0}</time>').format(str(value))
 
 
 def code(text: str) -> Markup:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,15 +11,18 @@ from werkzeug.wrappers import Response
 
 from pypistats import queries, reference, series
 from pypistats.catalog import (
+    ALL_PACKAGES,
     CATEGORIES_KEPT,
     LABELS,
     MIRRORS,
     NAME_MAX_LENGTH,
     SYSTEMS,
     VERSIONS_KEPT,
+    WITHOUT_MIRRORS,
     Dimension,
     Period,
 )
+from pypistats.sparkline import Sparkline, sparkline
 from pypistats.views.parameters import known_name, search_prefix
 
 bp = Blueprint("pages", __name__)
@@ -29,6 +33,7 @@ NAVIGATION = (("pages.api", "API"), ("pages.faqs", "FAQs"), ("pages.about", "Abo
 """The pages that every page links to, by endpoint, in the header's order."""
 
 RESULTS = 50
+TOP = 10
 TABLE_ROWS = 20
 
 TITLES = {
@@ -76,8 +81,28 @@ def frame() -> dict[str, Any]:
 
 @bp.get("/")
 def index() -> str:
-    """Show what the site is, and a search box."""
-    return render_template("index.html")
+    """Show what the site is, a search box, the sum over all packages and the largest ones."""
+    last_day = data_status().last_day
+    stored = queries.series(
+        ALL_PACKAGES, (WITHOUT_MIRRORS,), days=current_app.config["RETENTION_DAYS"]
+    )
+    daily = dict(map(tuple, stored))
+    return render_template(
+        "index.html",
+        recent=queries.recent(ALL_PACKAGES),
+        before=series.period_before(daily, daily, last_day) if last_day else {},
+        daily=daily,
+        line=_sparkline(daily, last_day),
+        top=queries.top_packages(Period.MONTH, limit=TOP),
+    )
+
+
+def _sparkline(daily: Mapping[str, int], last_day: dt.date | None) -> Sparkline | None:
+    """Draw the days up to the last one; None when there are none."""
+    if not daily or last_day is None:
+        return None
+    days = series.day_range(dt.date.fromisoformat(min(daily)), last_day)
+    return sparkline([daily.get(day) for day in days], width=600, height=120)
 
 
 @bp.get("/about")
