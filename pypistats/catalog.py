@@ -72,6 +72,19 @@ class Period(StrEnum):
         return {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 30}[self]
 
 
+class DayState(StrEnum):
+    """What the ledger says of a day.
+
+    A suspect day has far more or fewer downloads than usual, and may still be corrected. A final
+    one is not fetched again.
+    """
+
+    MISSING = "missing"
+    LOADED = "loaded"
+    SUSPECT = "suspect"
+    FINAL = "final"
+
+
 Counts = Mapping[str, int]
 """Downloads by category."""
 
@@ -91,6 +104,30 @@ class PackageDay(NamedTuple):
     system: Counts
     installer: Counts
     version: Counts
+
+
+class LedgerDay(NamedTuple):
+    """A day in the ledger.
+
+    Those that are not loaded have no source, packages, downloads or times of load and change.
+    `attempts` are the tries since the last one that went well, `tried_at` is the newest try or
+    look, `changed_at` is when the downloads were last another number, and `bytes_billed` is what
+    all fetches of the day were billed.
+    """
+
+    day: dt.date
+    state: DayState
+    source: str | None = None
+    packages: int | None = None
+    downloads: int | None = None
+    dry_run_bytes: int | None = None
+    bytes_billed: int | None = None
+    job_id: str | None = None
+    loaded_at: dt.datetime | None = None
+    changed_at: dt.datetime | None = None
+    tried_at: dt.datetime | None = None
+    attempts: int = 0
+    note: str | None = None
 
 
 class InvalidNameError(ValueError):

@@ -4,6 +4,7 @@ import datetime as dt
 import functools
 import itertools
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from pathlib import Path
@@ -13,8 +14,15 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from pypistats import ingest, queries, store
-from pypistats.catalog import InvalidNameError, PackageDay, normalize_name
+from pypistats import ingest, queries, schedule, store
+from pypistats.catalog import (
+    DayState,
+    InvalidNameError,
+    LedgerDay,
+    PackageDay,
+    normalize_name,
+)
+from pypistats.clock import utc_now
 from pypistats.config import ConfigError
 from pypistats.sources import DownloadSource, SourceError
 from pypistats.sources.opening import SAMPLE_DAYS, open_source
@@ -30,7 +38,7 @@ def register_commands(app: Flask) -> None:
 
 def yesterday() -> dt.date:
     """Return the last UTC day that is over."""
-    return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
+    return utc_now().date() - dt.timedelta(days=1)
 
 
 class DaysType(click.ParamType[DayRange]):
@@ -138,7 +146,7 @@ def export_command(days: DayRange | None, output: Path) -> None:
     """
     from pypistats.sources import files  # noqa: PLC0415
 
-    loaded = [row.day for row in queries.ledger()]
+    loaded = [row.day for row in queries.loaded_days()]
     if not loaded:
         raise click.ClickException("nothing is loaded yet")
     since, until = days or (min(loaded), max(loaded))
@@ -153,24 +161,38 @@ def export_command(days: DayRange | None, output: Path) -> None:
 @click.command("status")
 @with_appcontext
 def status_command() -> None:
-    """Show the loaded days, the gaps between them, the sizes on disk and the last run."""
-    ledger = queries.ledger()
-    if not ledger:
-        click.echo("no day is loaded")
-        return
-    loaded = {row.day for row in ledger}
-    span = [min(loaded) + dt.timedelta(days=n) for n in range((max(loaded) - min(loaded)).days + 1)]
-    gaps = [day for day in span if day not in loaded]
-    click.echo(f"days loaded   {len(ledger)}, {span[0]} to {span[-1]}")
-    click.echo(f"gaps          {', '.join(map(str, gaps)) or 'none'}")
-    last = max(ledger, key=lambda row: row.loaded_at)
-    billed = "" if last.bytes_billed is None else f", {last.bytes_billed:,} bytes billed"
+    """Show the window day by day, with what was loaded and what it cost; then the sizes on disk."""
+    rows = schedule.window(queries.ledger(), utc_now(), days=current_app.config["RETENTION_DAYS"])
     click.echo(
-        f"last run      {last.loaded_at.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC: {last.day} from"
-        f" {last.source}, {last.packages:,} packages, {last.downloads:,} downloads{billed}"
+        _STATUS_LINE.format("day", "state", "rows", "downloads", "source", "loaded", "bytes")
     )
+    for row in reversed(rows):
+        click.echo(_status_line(row))
+    counts = Counter(row.state for row in rows)
+    click.echo(", ".join(f"{counts[state]} {state}" for state in DayState))
     for name, size in queries.table_bytes().items():
         click.echo(f"{name:<13} {size / 2**20:,.1f} MiB")
+
+
+_STATUS_LINE = "{:<10}  {:<7}  {:>9}  {:>15}  {:<10}  {:<16}  {:>17}"
+
+
+def _status_line(row: LedgerDay) -> str:
+    loaded = "" if row.loaded_at is None else f"{row.loaded_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}"
+    line = _STATUS_LINE.format(
+        row.day.isoformat(),
+        row.state,
+        _figure(row.packages),
+        _figure(row.downloads),
+        row.source or "",
+        loaded,
+        _figure(row.bytes_billed),
+    )
+    return f"{line}  {row.note or ''}".rstrip()
+
+
+def _figure(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
 
 
 @click.command("purge")

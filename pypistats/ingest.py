@@ -4,8 +4,9 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pypistats import store
-from pypistats.catalog import PackageDay, is_normal_name
+from pypistats import ledger, queries, schedule, store
+from pypistats.catalog import DayState, LedgerDay, PackageDay, is_normal_name
+from pypistats.clock import Clock, utc_now
 from pypistats.sources import DownloadSource, SourceError
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ def ingest_day(
     *,
     packages: Sequence[str] | None = None,
     report: Callable[[int], None] | None = None,
+    clock: Clock = utc_now,
 ) -> int:
     """Replace what is stored for `day` by what `source` has; return how many packages the day has.
 
@@ -39,20 +41,37 @@ def ingest_day(
             raise SourceError(f"the source has a package twice on {day}: {error}") from error
         if not count and packages is None:
             raise EmptyDayError(f"the source has no downloads for {day}")
-        store.add_sum(day, whole=packages is None)
-        cost = source.cost
-        store.record_ingest(
-            day,
-            source=source.name,
-            packages=count,
-            dry_run_bytes=cost.dry_run_bytes,
-            bytes_billed=cost.bytes_billed,
-            job_id=cost.job_id,
-        )
+        downloads = store.add_sum(day, whole=packages is None)
+        row = _ledger_row(day, source, packages=count, downloads=downloads, now=clock())
+        ledger.record_load(row)
         store.refresh_recent(day)
         store.bump_revision()
-    logger.info("ingested %s from %s: %d packages", day, source.name, count)
+    told = "" if row.note is None else f", {row.state}: {row.note}"
+    logger.info("ingested %s from %s: %d packages%s", day, source.name, count, told)
     return count
+
+
+def _ledger_row(
+    day: dt.date, source: DownloadSource, *, packages: int, downloads: int, now: dt.datetime
+) -> LedgerDay:
+    known = queries.ledger()
+    state, note = schedule.assess(day, known, downloads, now)
+    if state is DayState.FINAL and note is None:
+        note = "fetched again two days after its load, and the same"
+    return LedgerDay(
+        day,
+        state,
+        source=source.name,
+        packages=packages,
+        downloads=downloads,
+        dry_run_bytes=source.cost.dry_run_bytes,
+        bytes_billed=source.cost.bytes_billed,
+        job_id=source.cost.job_id,
+        loaded_at=now,
+        changed_at=schedule.changed_at(known.get(day), downloads, now),
+        tried_at=now,
+        note=note,
+    )
 
 
 def _checked(rows: Iterable[PackageDay], day: dt.date) -> Iterator[PackageDay]:

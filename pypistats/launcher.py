@@ -199,11 +199,11 @@ def _prepare_data(app: Flask, environ: Mapping[str, str]) -> str:
         say("bringing the tables up to date")
         try:
             flask_migrate.upgrade()
-            loaded = queries.ledger()
+            loaded = queries.loaded_days()
         except OperationalError as error:
             fact = " ".join(str(error.orig).split())
             raise LaunchError(f"the database of DATABASE_URL is out of reach: {fact}") from error
-        source = environ.get("SOURCE") or _source({row.source for row in loaded}, environ)
+        source = environ.get("SOURCE") or _source({str(row.source) for row in loaded}, environ)
         if source == "sample":
             _load_sample({row.day for row in loaded})
     say(f"the schedule takes its days from: {source}")

@@ -63,20 +63,33 @@ class Daily(Model):
 
 
 class IngestedDay(Model):
-    """The ledger: which days are loaded, from where, how much it was and what it cost."""
+    """The ledger: of each day whether it is loaded, from where, how much it was, what it cost."""
 
     __tablename__ = "ingested_days"
+    __table_args__ = (
+        CheckConstraint(
+            "state in ('missing', 'loaded', 'suspect', 'final')", name="ingested_days_state"
+        ),
+        CheckConstraint(
+            "state = 'missing' or (source is not null and packages is not null"
+            " and downloads is not null and loaded_at is not null)",
+            name="ingested_days_loaded",
+        ),
+    )
 
     day: Mapped[dt.date] = mapped_column(primary_key=True)
-    source: Mapped[str] = mapped_column(Text)
-    packages: Mapped[int]
-    downloads: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(Text, server_default=text("'loaded'"))
+    source: Mapped[str | None] = mapped_column(Text)
+    packages: Mapped[int | None]
+    downloads: Mapped[int | None] = mapped_column(BigInteger)
     dry_run_bytes: Mapped[int | None] = mapped_column(BigInteger)
     bytes_billed: Mapped[int | None] = mapped_column(BigInteger)
     job_id: Mapped[str | None] = mapped_column(Text)
-    loaded_at: Mapped[dt.datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now()
-    )
+    loaded_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
+    changed_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
+    tried_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    note: Mapped[str | None] = mapped_column(Text)
 
 
 class DataRevision(Model):

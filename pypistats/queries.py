@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
-from pypistats.catalog import ALL_PACKAGES, Counts, PackageDay, Period
+from pypistats.catalog import ALL_PACKAGES, Counts, DayState, LedgerDay, PackageDay, Period
 from pypistats.extensions import db
 
 
@@ -76,17 +76,11 @@ class DataRevision(NamedTuple):
         return self.packages.get(package, self.whole)
 
 
-class LedgerDay(NamedTuple):
-    """A loaded day, as the ledger has it."""
+class DayMarks(NamedTuple):
+    """The ISO dates of what is not to be trusted in a series: days without data, and odd ones."""
 
-    day: dt.date
-    source: str
-    packages: int
-    downloads: int
-    dry_run_bytes: int | None
-    bytes_billed: int | None
-    job_id: str | None
-    loaded_at: dt.datetime
+    missing: list[str]
+    suspect: list[str]
 
 
 class FoundPackage(NamedTuple):
@@ -149,7 +143,7 @@ def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:
     chosen = ", ".join(f"d.{DayCounts._fields[DayCounts._fields.index(name)]}" for name in columns)
     rows = _execute(
         f"select d.day::text, {chosen} from packages p left join daily d on d.package_id = p.id"
-        " and d.day > (select max(day) from ingested_days) - :days"
+        " and d.day > (select max(day) from ingested_days where state <> 'missing') - :days"
         " where p.name = :package order by d.day",
         package=package,
         days=days,
@@ -196,6 +190,7 @@ def data_status() -> DataStatus:
     return DataStatus(
         *_execute(
             "select max(day), coalesce(bool_or(source = 'sample'), false) from ingested_days"
+            " where state <> 'missing'"
         ).one()
     )
 
@@ -216,11 +211,34 @@ def revision(since: int = 0) -> DataRevision:
     return DataRevision(latest, Revision(number, changed_at), packages)
 
 
-def ledger() -> list[LedgerDay]:
-    """Return the loaded days, the newest first."""
+def ledger() -> dict[dt.date, LedgerDay]:
+    """Return what the ledger holds, the newest day first."""
     columns = ", ".join(LedgerDay._fields)
     rows = _execute(f"select {columns} from ingested_days order by day desc")
-    return [LedgerDay(*row) for row in rows]
+    return {day: LedgerDay(day, DayState(state), *rest) for day, state, *rest in rows}
+
+
+def loaded_days() -> list[LedgerDay]:
+    """Return the days that are loaded, the newest first."""
+    return [row for row in ledger().values() if row.state is not DayState.MISSING]
+
+
+def day_marks(*, days: int) -> DayMarks:
+    """Return the missing and the suspect ones of the newest `days` days, in order.
+
+    They are the days of a series: up to the last loaded one, and not before the first.
+    """
+    rows = ledger()
+    loaded = sorted(day for day, row in rows.items() if row.state is not DayState.MISSING)
+    if not loaded:
+        return DayMarks([], [])
+    first = max(loaded[0], loaded[-1] - dt.timedelta(days=days - 1))
+    span = [first + dt.timedelta(days=n) for n in range((loaded[-1] - first).days + 1)]
+    known = set(loaded)
+    return DayMarks(
+        [day.isoformat() for day in span if day not in known],
+        [day.isoformat() for day in span if day in known and rows[day].state is DayState.SUSPECT],
+    )
 
 
 def table_bytes() -> dict[str, int]:

@@ -80,61 +80,29 @@ def replace_day(
     return int(_execute("select count(*) from daily where day = :day", day=day).scalar())
 
 
-def add_sum(day: dt.date, *, whole: bool) -> None:
+def add_sum(day: dt.date, *, whole: bool) -> int:
     """Store the sum over the packages that `replace_day` has put in place, as one more package.
 
-    `whole` tells that all packages were replaced: then the staged rows are the day, and adding
-    them spares a look through the month. The sum has no versions, since the same number means
-    another thing for each package.
+    Returns its downloads with mirrors. `whole` tells that all packages were replaced: then the
+    staged rows are the day, and adding them spares a look through the month. The sum has no
+    versions, since the same number means another thing for each package.
     """
     rows = "stage" if whole else f"(select {_COLUMNS} from daily where day = :day) stored"
     maps = ", ".join(_summed_map(column, rows) for column in _SUMMED_MAPS)
-    _execute(
+    inserted = _execute(
         f"""
         insert into daily (package_id, day, {_COLUMNS})
         select (select id from packages where name = :all), :day,
             coalesce(sum(with_mirrors), 0), coalesce(sum(without_mirrors), 0), {maps}, '{{}}'
         from {rows}
+        returning with_mirrors
         """,
         day=day,
         all=ALL_PACKAGES,
         kept=CATEGORIES_KEPT,
         other=OTHER,
     )
-
-
-def record_ingest(
-    day: dt.date,
-    *,
-    source: str,
-    packages: int,
-    dry_run_bytes: int | None = None,
-    bytes_billed: int | None = None,
-    job_id: str | None = None,
-) -> None:
-    """Write the ledger's row for a day that has just been replaced and has so many packages."""
-    _execute(
-        """
-        insert into ingested_days
-            (day, source, packages, downloads, dry_run_bytes, bytes_billed, job_id, loaded_at)
-        select day, :source, :packages, with_mirrors, :dry_run_bytes, :bytes_billed, :job_id,
-            clock_timestamp()
-        from daily
-        where day = :day and package_id = (select id from packages where name = :all)
-        on conflict (day) do update set
-            source = excluded.source, packages = excluded.packages,
-            downloads = excluded.downloads, dry_run_bytes = excluded.dry_run_bytes,
-            bytes_billed = excluded.bytes_billed, job_id = excluded.job_id,
-            loaded_at = excluded.loaded_at
-        """,
-        day=day,
-        source=source,
-        packages=packages,
-        dry_run_bytes=dry_run_bytes,
-        bytes_billed=bytes_billed,
-        job_id=job_id,
-        all=ALL_PACKAGES,
-    )
+    return int(inserted.scalar())
 
 
 def refresh_recent(changed: dt.date) -> None:
@@ -202,7 +170,9 @@ def bump_revision(packages: Collection[str] | None = None) -> None:
 
 def newest_day() -> dt.date | None:
     """Return the last loaded day; None while there is none."""
-    newest: dt.date | None = _execute("select max(day) from ingested_days").scalar()
+    newest: dt.date | None = _execute(
+        "select max(day) from ingested_days where state <> 'missing'"
+    ).scalar()
     return newest
 
 

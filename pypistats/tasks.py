@@ -1,35 +1,36 @@
 """The Celery tasks, thin. A task's day is fixed when it is queued, and a failure raises.
 
-Each may run twice, or at once with itself: the store's locks and the ledger let the work be done
-once.
+Each may run twice, or at once with itself: `pipeline` lets the work be done once.
 """
 
 import datetime as dt
 
-from celery import shared_task
+from celery import Task, shared_task
 from flask import current_app
 
-from pypistats import ingest, queries, schedule, store
-from pypistats.sources import SourceError
+from pypistats import pipeline, schedule
+from pypistats.clock import utc_now
+from pypistats.sources import DownloadSource, SourceError
 from pypistats.sources.opening import open_source
 from pypistats.workers import INGEST_SECONDS, MERCY_SECONDS
 
 
 @shared_task(name="queue-due-days")
 def queue_due_days() -> list[str]:
-    """Queue an ingest for each day that is due; return the days.
+    """Queue each day for which there is something to do; return the days.
 
     Beat runs this, not the ingest itself: a retry after midnight still fetches the day it was
     meant for, and a night that was missed is made up on the next one.
     """
-    loaded = {row.day for row in queries.ledger()}
-    days = [day.isoformat() for day in schedule.due_days(loaded, dt.datetime.now(dt.UTC))]
+    config = current_app.config
+    days = [day.isoformat() for day in pipeline.due_days(days=config["RETENTION_DAYS"])]
     for day in days:
-        ingest_day.apply_async((day,), expires=current_app.config["SCHEDULE_SECONDS"])
+        ingest_day.apply_async((day,), expires=config["SCHEDULE_SECONDS"])
     return days
 
 
 @shared_task(
+    bind=True,
     name="ingest-day",
     autoretry_for=(SourceError,),
     max_retries=5,
@@ -41,13 +42,12 @@ def queue_due_days() -> list[str]:
     soft_time_limit=INGEST_SECONDS,
     time_limit=INGEST_SECONDS + MERCY_SECONDS,
 )
-def ingest_day(day: str) -> int:
-    """Ingest one day, given as YYYY-MM-DD, if it is still due; return how many packages it has."""
+def ingest_day(self: "Task[[str], str | None]", day: str) -> str | None:
+    """Do what is due for one day, given as YYYY-MM-DD; return its state, None if nothing was."""
+    config = current_app.config
+
+    def source() -> DownloadSource:
+        return open_source(config["SOURCE"], config, until=schedule.last_open_day(utc_now()))
+
     date = dt.date.fromisoformat(day)
-    with store.day_lock(date) as ours:
-        if not ours or any(row.day == date for row in queries.ledger()):
-            return 0
-        config = current_app.config
-        until = schedule.last_open_day(dt.datetime.now(dt.UTC))
-        source = open_source(config["SOURCE"], config, until=until)
-        return ingest.ingest_day(date, source)
+    return pipeline.tend_day(date, source, retrying=self.request.retries > 0)

@@ -47,7 +47,13 @@ class FixedSource:
     def __init__(self, *rows: PackageDay, fail_after: int | None = None) -> None:
         self.rows = rows
         self.fail_after = fail_after
+        self.bytes_there: int | None = None
         self.cost = FetchCost(dry_run_bytes=2_000, bytes_billed=1_000, job_id="job-1")
+
+    def estimate(
+        self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
+    ) -> int | None:
+        return self.bytes_there
 
     def fetch(
         self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None

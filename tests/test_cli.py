@@ -142,7 +142,7 @@ def test_the_sample_reaches_from_yesterday_180_days_back_with_gaps(
 
     assert result.exit_code == 0, result.output
     with app.app_context():
-        loaded = [row.day for row in queries.ledger()]
+        loaded = list(queries.ledger())
         assert loaded[0] == cli.yesterday()
         assert len(loaded) < (loaded[0] - loaded[-1]).days + 1 <= 60
         assert len(queries.search("", limit=1_000)) >= 300
@@ -180,19 +180,25 @@ def test_an_export_of_nothing_and_to_nowhere_fails(
     assert "can't be written" in shapeless.output
 
 
-def test_status_shows_days_gaps_sizes_and_the_last_run(app: Flask, runner: FlaskCliRunner) -> None:
-    assert runner.invoke(args=["status"]).output == "no day is loaded\n"
-    gap_before = package_day("flask", DAY - dt.timedelta(days=3))
-    load(app, *ROWS, gap_before)
+def test_status_shows_the_window_day_by_day_and_the_sizes(
+    app: Flask, runner: FlaskCliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = dt.datetime(2026, 3, 16, 4, tzinfo=dt.UTC)
+    monkeypatch.setattr(cli, "utc_now", lambda: now)
+    with app.app_context():
+        for day in (DAY, DAY - dt.timedelta(days=2)):
+            rows = FixedSource(package_day("flask", day, downloads=12_345))
+            ingest.ingest_day(day, rows, clock=lambda: now)
 
     lines = runner.invoke(args=["status"]).output.splitlines()
 
-    assert lines[0] == "days loaded   3, 2026-03-12 to 2026-03-15"
-    assert lines[1] == "gaps          2026-03-13"
-    assert lines[2].startswith("last run ")
-    assert "from fixed, " in lines[2]
-    assert lines[2].endswith("1,000 bytes billed")
-    assert [line.split()[0] for line in lines[3:]] == ["daily_2026_03", "packages"]
+    assert [line.split() for line in lines[1:5]] == [
+        ["2026-03-13", "loaded", "1", "12,345", "fixed", "2026-03-16", "04:00", "1,000"],
+        ["2026-03-14", "missing"],
+        ["2026-03-15", "loaded", "1", "12,345", "fixed", "2026-03-16", "04:00", "1,000"],
+        ["1", "missing,", "2", "loaded,", "0", "suspect,", "0", "final"],
+    ]
+    assert [line.split()[0] for line in lines[5:]] == ["daily_2026_03", "packages"]
 
 
 def test_purge_drops_old_months(app: Flask, runner: FlaskCliRunner) -> None:

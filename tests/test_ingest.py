@@ -8,7 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from pypistats import ingest, queries, store
-from pypistats.catalog import ALL_PACKAGES, CATEGORIES_KEPT, PackageDay
+from pypistats.catalog import (
+    ALL_PACKAGES,
+    CATEGORIES_KEPT,
+    DayState,
+    LedgerDay,
+    PackageDay,
+)
 from pypistats.extensions import db
 from pypistats.sources import SourceError
 from tests.fixed_source import DAY, FixedSource, package_day
@@ -28,6 +34,12 @@ def the_sum(day: dt.date = DAY) -> tuple[object, ...]:
         if row.day == day.isoformat():
             return row[1:]
     return ()
+
+
+def ledger() -> list[LedgerDay]:
+    """Return what the ledger holds, but for the times and for what all fetches were billed."""
+    times = dict.fromkeys(("loaded_at", "changed_at", "tried_at", "bytes_billed"))
+    return [row._replace(**times) for row in queries.loaded_days()]
 
 
 def test_a_day_is_stored_as_the_source_gives_it() -> None:
@@ -53,16 +65,11 @@ def test_a_second_run_replaces_the_first() -> None:
 def test_twice_is_the_same_as_once() -> None:
     source = FixedSource(package_day("flask"), package_day("requests", mirrored=2))
     ingest.ingest_day(DAY, source)
-    once = stored(), the_sum(), queries.recent("flask"), [row[:-1] for row in queries.ledger()]
+    once = stored(), the_sum(), queries.recent("flask"), ledger()
 
     ingest.ingest_day(DAY, source)
 
-    assert (
-        stored(),
-        the_sum(),
-        queries.recent("flask"),
-        [row[:-1] for row in queries.ledger()],
-    ) == once
+    assert (stored(), the_sum(), queries.recent("flask"), ledger()) == once
 
 
 def test_a_source_that_breaks_midway_leaves_the_stored_day() -> None:
@@ -80,7 +87,7 @@ def test_a_source_that_breaks_midway_leaves_a_missing_day_missing() -> None:
         ingest.ingest_day(DAY, FixedSource(package_day("flask"), fail_after=1))
 
     assert stored() == []
-    assert queries.ledger() == []
+    assert queries.ledger() == {}
     with pytest.raises(queries.PackageNotFoundError):
         queries.recent("flask")
 
@@ -89,7 +96,7 @@ def test_a_day_without_rows_is_refused() -> None:
     with pytest.raises(ingest.EmptyDayError, match=f"no downloads for {DAY}"):
         ingest.ingest_day(DAY, FixedSource())
 
-    assert queries.ledger() == []
+    assert queries.ledger() == {}
 
 
 def test_a_row_of_another_day_is_refused() -> None:
@@ -113,15 +120,26 @@ def test_a_package_that_comes_twice_is_refused() -> None:
     with pytest.raises(SourceError, match="a package twice"):
         ingest.ingest_day(DAY, FixedSource(package_day("flask"), package_day("flask")))
 
-    assert queries.ledger() == []
+    assert queries.ledger() == {}
 
 
 def test_the_ledger_tells_what_was_loaded() -> None:
     ingest.ingest_day(DAY, FixedSource(package_day("flask", mirrored=3), package_day("requests")))
 
-    (row,) = queries.ledger()
-    assert row[:-1] == (DAY, "fixed", 2, 23, 2_000, 1_000, "job-1")
+    (row,) = queries.loaded_days()
+    now = row.loaded_at
+    assert row == LedgerDay(
+        DAY, DayState.LOADED, "fixed", packages=2, downloads=23, dry_run_bytes=2_000,
+        bytes_billed=1_000, job_id="job-1", loaded_at=now, changed_at=now, tried_at=now,
+    )  # fmt: skip
     assert abs(dt.datetime.now(dt.UTC) - row.loaded_at) < dt.timedelta(minutes=1)
+
+
+def test_the_ledger_adds_up_what_the_fetches_of_a_day_were_billed() -> None:
+    ingest.ingest_day(DAY, FixedSource(package_day("flask")))
+    ingest.ingest_day(DAY, FixedSource(package_day("flask")))
+
+    assert queries.ledger()[DAY].bytes_billed == 2_000
 
 
 def test_all_packages_is_the_sum_of_each_map_but_the_versions() -> None:
@@ -215,7 +233,7 @@ def test_loading_some_packages_leaves_the_others() -> None:
     assert stored() == [package_day("flask", downloads=3), package_day("requests", mirrored=1)]
     assert the_sum()[:2] == (14, 13)
     assert queries.recent(ALL_PACKAGES) == (13, 13, 13)
-    assert queries.ledger()[0][:4] == (DAY, "fixed", 2, 14)
+    assert queries.ledger()[DAY][2:5] == ("fixed", 2, 14)
 
 
 def test_loading_a_package_that_had_no_downloads_removes_what_was_stored() -> None:
@@ -232,14 +250,14 @@ def test_purging_drops_whole_months_and_keeps_the_sum_right() -> None:
         ingest.ingest_day(day, FixedSource(package_day("flask", day, downloads=day.day)))
 
     assert store.purge_before(dt.date(2026, 2, 27)) == ["daily_2026_01"]
-    assert [row.day for row in queries.ledger()] == [dt.date(2026, 3, 1), dt.date(2026, 2, 28)]
+    assert list(queries.ledger()) == [dt.date(2026, 3, 1), dt.date(2026, 2, 28)]
     assert [row.day for row in queries.package_days(ALL_PACKAGES, days=999)] == [
         "2026-02-28",
         "2026-03-01",
     ]
 
     assert store.purge_before(dt.date(2026, 4, 1)) == ["daily_2026_02", "daily_2026_03"]
-    assert queries.ledger() == []
+    assert queries.ledger() == {}
     assert queries.package_days(ALL_PACKAGES, days=999) == []
     assert queries.recent(ALL_PACKAGES) == queries.recent("flask") == (0, 0, 0)
 

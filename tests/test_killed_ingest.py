@@ -42,7 +42,7 @@ def state() -> State:
         everything,
         queries.recent(ALL_PACKAGES),
         queries.recent("flask"),
-        [row[:-1] for row in queries.ledger()],
+        [row[:6] for row in queries.loaded_days()],
     )
 
 

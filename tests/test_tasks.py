@@ -7,7 +7,7 @@ import pytest
 from celery import Celery
 from flask import Flask
 
-from pypistats import create_app, queries, store, tasks
+from pypistats import create_app, queries, tasks
 from pypistats.catalog import PackageDay
 from pypistats.config import ConfigError
 from pypistats.sources import SourceError
@@ -67,34 +67,18 @@ def test_without_a_source_nothing_is_queued() -> None:
 def test_a_day_is_ingested_once(celery: Celery[Any], app: Flask, source: FixedSource) -> None:
     ingest_day = celery.tasks["ingest-day"]
 
-    assert ingest_day(DAY.isoformat()) == 1
+    assert ingest_day(DAY.isoformat()) == "loaded"
     source.rows = (package_day("requests"),)
-    assert ingest_day(DAY.isoformat()) == 0
+    assert ingest_day(DAY.isoformat()) is None
 
     assert stored(app) == [package_day("flask")]
 
 
-@pytest.mark.usefixtures("source")
-def test_a_day_that_another_worker_has_is_left_to_it(celery: Celery[Any], app: Flask) -> None:
-    with app.app_context(), store.day_lock(DAY) as ours:
-        assert ours
-        assert celery.tasks["ingest-day"](DAY.isoformat()) == 0
-    assert stored(app) == []
-
-    assert celery.tasks["ingest-day"](DAY.isoformat()) == 1
-
-
-def test_a_failure_of_the_source_raises_and_leaves_the_day_due(
-    celery: Celery[Any], app: Flask, source: FixedSource
-) -> None:
+def test_a_failure_of_the_source_raises(celery: Celery[Any], source: FixedSource) -> None:
     source.fail_after = 1
 
     with pytest.raises(SourceError, match="broke off"):
         celery.tasks["ingest-day"](DAY.isoformat())
-    assert stored(app) == []
-
-    source.fail_after = None
-    assert celery.tasks["ingest-day"](DAY.isoformat()) == 1
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,15 @@ class DownloadSource(Protocol):
     def cost(self) -> FetchCost:
         """The cost of the newest fetch; whole once its rows have been read."""
 
+    def estimate(
+        self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
+    ) -> int | None:
+        """Return how many bytes a fetch would read; asking is free.
+
+        It is exact for whole days of all packages, and so tells whether rows were added. 0 means
+        that there is nothing to read, None that this source can't tell. Raises SourceError.
+        """
+
     def fetch(
         self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
     ) -> Iterator[PackageDay]:

@@ -126,6 +126,19 @@ class BigQuerySource:
         """The summed cost of the newest fetch's queries, with the newest job's id."""
         return self._cost
 
+    def estimate(
+        self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
+    ) -> int:
+        """Return how many bytes a fetch would read, by dry runs, which are free.
+
+        Exact for whole days of all packages; an upper bound, and a high one, for some packages.
+        """
+        bytes_read = 0
+        for asked in _split(since, until, packages):
+            with _facts(asked):
+                bytes_read += self._dry_run(asked)
+        return bytes_read
+
     def fetch(
         self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
     ) -> Iterator[PackageDay]:
@@ -145,6 +158,9 @@ class BigQuerySource:
     def _run(self, asked: _Range) -> Iterator[PackageDay]:
         """Run one query, after its dry run, and yield its rows."""
         dry_run_bytes = self._dry_run(asked)
+        self._add_cost(dry_run_bytes=dry_run_bytes)
+        if dry_run_bytes > self._allowed(asked):
+            raise _over_limit(asked, allowed=self._allowed(asked), needed=dry_run_bytes)
         job = self._start(asked)
         self._wait(job, asked)
         billed = job.total_bytes_billed or 0
@@ -166,16 +182,13 @@ class BigQuerySource:
             raise SourceError(f"BigQuery gave {count} of the {rows.total_rows} rows of {asked}")
 
     def _dry_run(self, asked: _Range) -> int:
-        """Return how many bytes the query would read; raise if that is more than allowed."""
+        """Return how many bytes the query would read."""
         config = _job_config(asked)
         config.dry_run = True
         config.use_query_cache = False
         needed = self._query(asked, config).total_bytes_processed
         if needed is None:
             raise SourceError(f"BigQuery's dry run for {asked} told no bytes")
-        self._add_cost(dry_run_bytes=needed)
-        if needed > self._allowed(asked):
-            raise _over_limit(asked, allowed=self._allowed(asked), needed=needed)
         return int(needed)
 
     def _start(self, asked: _Range) -> bigquery.QueryJob:

@@ -124,6 +124,11 @@ class ClickHouseSource:
         if password:
             self._session.headers["X-ClickHouse-Key"] = password
 
+    def estimate(
+        self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
+    ) -> None:
+        """Tell nothing: it bills nobody, and has no cheap way of telling."""
+
     def fetch(
         self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
     ) -> Iterator[PackageDay]:

@@ -106,6 +106,11 @@ class FilesSource:
         self._paths = tuple(paths)
         self.cost = FetchCost()
 
+    def estimate(
+        self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
+    ) -> None:
+        """Tell nothing: files are read as a whole, and nobody is billed for it."""
+
     def fetch(
         self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
     ) -> Iterator[PackageDay]:

@@ -143,6 +143,12 @@ class SampleSource:
         gaps = [day for day in settled if day.toordinal() % _GAP_EVERY == _GAP_AT][-_GAPS:]
         return [day for day in self._window if day not in gaps]
 
+    def estimate(
+        self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
+    ) -> int | None:
+        """Return 0 for days that it all lacks, else None, since nothing is billed here."""
+        return None if any(since <= day <= until for day in self.days()) else 0
+
     def fetch(
         self, since: dt.date, until: dt.date, packages: Sequence[str] | None = None
     ) -> Iterator[PackageDay]:

@@ -1,0 +1,48 @@
+"""What is loaded and what is not, day by day: a page and a document."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, render_template
+
+from pypistats import queries, schedule
+from pypistats.catalog import DayState, LedgerDay
+from pypistats.clock import utc_now
+
+bp = Blueprint("status", __name__)
+
+
+@bp.get("/status")
+def status() -> str:
+    """Show the window's days, the newest first."""
+    return render_template("status.html", days=_window(), source=current_app.config["SOURCE"])
+
+
+@bp.get("/api/status")
+def document() -> dict[str, Any]:
+    """Answer the same as JSON."""
+    days = _window()
+    return {
+        "type": "status",
+        "source": current_app.config["SOURCE"],
+        "states": {state.value: sum(row.state is state for row in days) for state in DayState},
+        "data": [_day(row) for row in days],
+    }
+
+
+def _window() -> list[LedgerDay]:
+    days = current_app.config["RETENTION_DAYS"]
+    return schedule.window(queries.ledger(), utc_now(), days=days)
+
+
+def _day(row: LedgerDay) -> dict[str, Any]:
+    return {
+        "day": row.day.isoformat(),
+        "state": row.state,
+        "rows": row.packages,
+        "downloads": row.downloads,
+        "source": row.source,
+        "loaded_at": row.loaded_at and row.loaded_at.isoformat(timespec="seconds"),
+        "bytes_billed": row.bytes_billed,
+        "attempts": row.attempts,
+        "note": row.note,
+    }
