@@ -12,6 +12,7 @@ from flask.json.provider import JSONProvider
 from pypistats import cli, errors
 from pypistats.assets import register_assets
 from pypistats.config import load_config
+from pypistats.demand import register_demand
 from pypistats.extensions import celery_init_app, db, migrate
 from pypistats.limits import register_limits
 from pypistats.security import register_security
@@ -75,6 +76,7 @@ def _register(app: Flask) -> None:
     errors.register_errors(app)
     register_limits(app)
     register_security(app)
+    register_demand(app)
     register_assets(app, ROOT / "static")
     register_filters(app)
     for blueprint in (pages.bp, api.bp, badge.bp, health.bp, status.bp):

@@ -130,6 +130,32 @@ class LedgerDay(NamedTuple):
     note: str | None = None
 
 
+class Link(NamedTuple):
+    """An address on the web that a project gives, with the words it gives for it."""
+
+    label: str
+    url: str
+
+
+class PackageInfo(NamedTuple):
+    """What PyPI tells of a package; an empty text where it tells nothing.
+
+    `releases` has the day of each release, the newest first, and `released` that of the latest
+    version. `required` and `optional` are the normal names of what the latest version depends on.
+    """
+
+    summary: str
+    author: str
+    license: str
+    requires_python: str
+    latest_version: str
+    released: dt.date | None
+    links: tuple[Link, ...]
+    releases: Mapping[str, dt.date]
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+
+
 class InvalidNameError(ValueError):
     """A text that no package on PyPI can have as its name."""
 

@@ -61,6 +61,10 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _http_url_or_none(value: str) -> str | None:
+    return None if value == "none" else _http_url(value)
+
+
 def _redis_url(value: str) -> str:
     if not value.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("redis://:PASSWORD@HOST:PORT/NUMBER, or rediss:// for TLS")
@@ -188,6 +192,12 @@ SETTINGS = (
     Setting("CLICKHOUSE_USER", "demo", "the user there; one who may only read is enough"),
     Setting("CLICKHOUSE_PASSWORD", None, "that user's password; the public one has none"),
     Setting("CLICKHOUSE_DATABASE", "pypi", "the database that holds the tables there"),
+    Setting(
+        "PYPI_URL",
+        "https://pypi.org",
+        "where `worker` reads what PyPI tells of a package; with `none` it does not",
+        _http_url_or_none,
+    ),
     Setting(
         "TRUSTED_PROXIES",
         "0",

@@ -118,3 +118,57 @@ class PackageRevision(Model):
     package: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
     revision: Mapped[int] = mapped_column(BigInteger, index=True)
     changed_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))
+
+
+class StoredInfo(Model):
+    """What PyPI told of a package when it was last asked; not `found` if it knew none."""
+
+    __tablename__ = "package_info"
+
+    package: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    found: Mapped[bool]
+    summary: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(Text)
+    license: Mapped[str] = mapped_column(Text)
+    requires_python: Mapped[str] = mapped_column(Text)
+    latest_version: Mapped[str] = mapped_column(Text)
+    released: Mapped[dt.date | None]
+    links: Mapped[list[list[str]]] = mapped_column(JSON)
+    releases: Mapped[dict[str, str]] = mapped_column(JSON)
+    required: Mapped[list[str]] = mapped_column(JSON)
+    optional: Mapped[list[str]] = mapped_column(JSON)
+    checked_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))
+
+
+class KnownName(Model):
+    """A name that PyPI knows, in normal form, whether it was ever downloaded or not."""
+
+    __tablename__ = "known_names"
+
+    name: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+
+
+class Chore(Model):
+    """Work that is done now and then: when it was last done, and when it is due again."""
+
+    __tablename__ = "chores"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    done_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
+    due_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))
+
+
+class Want(Model):
+    """Something of a package that a visitor asked for and a task is to fetch.
+
+    Whoever makes the row queues the task; until `due_at` nobody else does.
+    """
+
+    __tablename__ = "wants"
+
+    what: Mapped[str] = mapped_column(Text, primary_key=True)
+    package: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    wanted_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True))
+    due_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), index=True)
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    error: Mapped[str | None] = mapped_column(Text)

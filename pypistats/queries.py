@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
-from pypistats.catalog import ALL_PACKAGES, Counts, DayState, LedgerDay, PackageDay, Period
+from pypistats.catalog import (
+    ALL_PACKAGES,
+    Counts,
+    DayState,
+    LedgerDay,
+    Link,
+    PackageDay,
+    PackageInfo,
+    Period,
+)
 from pypistats.extensions import db
 
 
@@ -239,6 +248,43 @@ def day_marks(*, days: int) -> DayMarks:
         [day.isoformat() for day in span if day not in known],
         [day.isoformat() for day in span if day in known and rows[day].state is DayState.SUSPECT],
     )
+
+
+def package_info(package: str) -> PackageInfo | None:
+    """Return what PyPI told of a package; None if it was not asked yet or knew nothing."""
+    columns = ", ".join(PackageInfo._fields)
+    row = _execute(
+        f"select {columns} from package_info where package = :package and found", package=package
+    ).one_or_none()
+    if row is None:
+        return None
+    info = PackageInfo(*row)
+    return info._replace(
+        links=tuple(Link(*link) for link in info.links),
+        releases={
+            version: dt.date.fromisoformat(str(day)) for version, day in info.releases.items()
+        },
+        required=tuple(info.required),
+        optional=tuple(info.optional),
+    )
+
+
+def info_checked_at(package: str) -> dt.datetime | None:
+    """Return when PyPI was last asked about a package; None if it never was."""
+    checked_at: dt.datetime | None = _execute(
+        "select checked_at from package_info where package = :package", package=package
+    ).scalar()
+    return checked_at
+
+
+def is_known_name(package: str) -> bool | None:
+    """Tell whether PyPI knows a package of that name; None while its names are not loaded."""
+    known, loaded = _execute(
+        "select exists (select from known_names where name = :package),"
+        " exists (select from known_names)",
+        package=package,
+    ).one()
+    return bool(known) if loaded else None
 
 
 def table_bytes() -> dict[str, int]:

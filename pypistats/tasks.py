@@ -8,11 +8,21 @@ import datetime as dt
 from celery import Task, shared_task
 from flask import current_app
 
-from pypistats import pipeline, schedule
+from pypistats import demand, pipeline, queries, schedule, store, wants
 from pypistats.clock import utc_now
+from pypistats.pypi_store import TooFewNamesError, replace_names, save_info
 from pypistats.sources import DownloadSource, SourceError
 from pypistats.sources.opening import open_source
+from pypistats.sources.pypi import PyPI
+from pypistats.wants import Want
 from pypistats.workers import INGEST_SECONDS, MERCY_SECONDS
+
+WANTS_A_RUN = 50
+"""Wants that one run queues again at most."""
+
+NAMES_EVERY = dt.timedelta(days=1)
+NAMES_AGAIN = dt.timedelta(minutes=10)
+"""How often PyPI's list of names is loaded, and how soon again after that failed."""
 
 
 @shared_task(name="queue-due-days")
@@ -51,3 +61,50 @@ def ingest_day(self: "Task[[str], str | None]", day: str) -> str | None:
 
     date = dt.date.fromisoformat(day)
     return pipeline.tend_day(date, source, retrying=self.request.retries > 0)
+
+
+@shared_task(name="queue-wants")
+def queue_wants() -> list[str]:
+    """Queue what visitors asked for and no task has fetched; return the packages."""
+    with store.transaction():
+        due = wants.take_due(WANTS_A_RUN)
+    for want in due:
+        demand.send(want)
+    return [want.package for want in due]
+
+
+@shared_task(name="refresh-package-info")
+def refresh_package_info(package: str) -> str | None:
+    """Ask PyPI about a package, unless it was asked lately; return its latest version."""
+    checked_at = queries.info_checked_at(package)
+    want = Want(demand.INFO, package)
+    if checked_at is not None and utc_now() - checked_at < demand.INFO_AGE:
+        with store.transaction():
+            wants.finish(want)
+        return None
+    try:
+        info = PyPI(current_app.config["PYPI_URL"]).fetch_project(package)
+    except SourceError as error:
+        with store.transaction():
+            wants.fail(want, str(error))
+        raise
+    with store.transaction():
+        save_info(package, info)
+        wants.finish(want)
+    return info and info.latest_version
+
+
+@shared_task(name="refresh-names")
+def refresh_names() -> int | None:
+    """Load PyPI's list of names, once a day; return how many there are, None if it is not due."""
+    with store.transaction():
+        if not wants.begin_chore("names", again=NAMES_AGAIN):
+            return None
+    names = PyPI(current_app.config["PYPI_URL"]).fetch_names()
+    with store.transaction():
+        try:
+            count = replace_names(names)
+        except TooFewNamesError as error:
+            raise SourceError(f"PyPI gave {error}") from error
+        wants.finish_chore("names", every=NAMES_EVERY)
+    return count

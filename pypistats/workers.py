@@ -67,15 +67,14 @@ def celery_settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def timetable(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what beat queues, and when. A message that comes too late is dropped."""
-    if config["SOURCE"] == "none":
-        return {}
     seconds = config["SCHEDULE_SECONDS"]
+    tasks = []
+    if config["SOURCE"] != "none":
+        tasks += ["queue-due-days"]
+    if config["PYPI_URL"]:
+        tasks += ["queue-wants", "refresh-names"]
     return {
-        "due-days": {
-            "task": "queue-due-days",
-            "schedule": seconds,
-            "options": {"expires": seconds},
-        },
+        task: {"task": task, "schedule": seconds, "options": {"expires": seconds}} for task in tasks
     }
 
 

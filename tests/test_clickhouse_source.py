@@ -169,7 +169,7 @@ def test_a_command_loads_packages_from_it(
     assert loaded.exit_code == 0, loaded.output
     with app.app_context():
         stored = {(row.day, row.package): row for row in queries.stored_days(DAY, DAY)}
-        assert [row.source for row in queries.ledger()] == ["clickhouse"]
+        assert [row.source for row in queries.loaded_days()] == ["clickhouse"]
     assert stored == aggregate(CLICKPY_ROWS, DAY, DAY, ["edge-null", "edge-flood"])
     assert refused.exit_code == 1
     assert "limits what a query may read" in refused.output

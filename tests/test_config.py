@@ -33,6 +33,7 @@ def test_defaults_hold_where_nothing_is_set() -> None:
         "CLICKHOUSE_USER": "demo",
         "CLICKHOUSE_PASSWORD": None,
         "CLICKHOUSE_DATABASE": "pypi",
+        "PYPI_URL": "https://pypi.org",
         "TRUSTED_PROXIES": 0,
         "RATE_LIMIT_CACHED": Quota(30_000, 10),
         "RATE_LIMIT_COMPUTED": Quota(10_000, 10),
@@ -58,6 +59,9 @@ def test_an_empty_variable_is_an_absent_one() -> None:
         ("DATABASE_URL", "somewhere"),
         ("DATABASE_URL", "postgresql://"),
         ("REDIS_URL", "localhost:6379"),
+        ("CLICKHOUSE_URL", "clickhouse.example"),
+        ("CLICKHOUSE_URL", "https://clickhouse.example/path"),
+        ("PYPI_URL", "file:///etc"),
         ("SITE_URL", "stats.example"),
         ("SITE_URL", "ftp://stats.example"),
         ("SITE_URL", "https://stats.example/?q=1"),
@@ -84,6 +88,11 @@ def test_an_empty_variable_is_an_absent_one() -> None:
 def test_a_value_that_can_not_be_is_refused_by_its_variable(variable: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"^{variable} "):
         load_config(URL | {variable: value})
+
+
+def test_pypi_can_be_switched_off() -> None:
+    assert load_config(URL | {"PYPI_URL": "none"})["PYPI_URL"] is None
+    assert load_config(URL | {"PYPI_URL": "http://host:1/"})["PYPI_URL"] == "http://host:1"
 
 
 def test_a_missing_database_address_is_told() -> None:

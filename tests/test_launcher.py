@@ -39,7 +39,7 @@ class Launch:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pypistats.launcher"],
             cwd=ROOT,
-            env=inherited | {"PYPISTATS_DATA_DIR": str(folder)} | environ,
+            env=inherited | {"PYPISTATS_DATA_DIR": str(folder), "PYPI_URL": "none"} | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

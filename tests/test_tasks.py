@@ -40,7 +40,7 @@ def stored(app: Flask) -> list[PackageDay]:
 def test_every_entry_of_the_timetable_names_a_task(celery: Celery[Any]) -> None:
     named = {entry["task"] for entry in celery.conf.beat_schedule.values()}
 
-    assert named == {"queue-due-days"}
+    assert named == {"queue-due-days", "queue-wants", "refresh-names"}
     assert named <= set(celery.tasks)
 
 
@@ -49,7 +49,13 @@ def test_every_task_has_a_name_of_its_own_an_end_and_is_not_lost_with_its_worker
 ) -> None:
     ours = [task for name, task in celery.tasks.items() if not name.startswith("celery.")]
 
-    assert sorted(task.name for task in ours) == ["ingest-day", "queue-due-days"]
+    assert sorted(task.name for task in ours) == [
+        "ingest-day",
+        "queue-due-days",
+        "queue-wants",
+        "refresh-names",
+        "refresh-package-info",
+    ]
     for task in ours:
         limit = task.time_limit or celery.conf.task_time_limit
         soft_limit = task.soft_time_limit or celery.conf.task_soft_time_limit
@@ -59,7 +65,7 @@ def test_every_task_has_a_name_of_its_own_an_end_and_is_not_lost_with_its_worker
 
 
 def test_without_a_source_nothing_is_queued() -> None:
-    app = create_app(URL | {"SOURCE": "none"})
+    app = create_app(URL | {"SOURCE": "none", "PYPI_URL": "none"})
 
     assert app.extensions["celery"].conf.beat_schedule == {}
 
