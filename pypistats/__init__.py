@@ -10,6 +10,7 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 
 from pypistats import cli, errors
+from pypistats.answers import register_answers
 from pypistats.assets import register_assets
 from pypistats.config import load_config
 from pypistats.demand import register_demand
@@ -49,12 +50,12 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
 
 def _engine_options(threads: int) -> dict[str, Any]:
-    """Return a connection for each thread, checked before use, since servers restart.
+    """Return a connection for each thread and one for the data revision, checked before use.
 
     The keepalives end a wait for a server that has gone without a word.
     """
     return {
-        "pool_size": threads,
+        "pool_size": threads + 1,
         "max_overflow": 0,
         "pool_timeout": 5,
         "pool_pre_ping": True,
@@ -74,6 +75,7 @@ def _register(app: Flask) -> None:
     celery_init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     errors.register_errors(app)
+    register_answers(app)
     register_limits(app)
     register_security(app)
     register_demand(app)

@@ -238,6 +238,19 @@ SETTINGS = (
         _tokens,
     ),
     Setting(
+        "ANSWERS_MIB",
+        "24",
+        "memory, in MiB, that each web process keeps answers in",
+        _whole_number(1, 100_000),
+    ),
+    Setting(
+        "REVISION_SECONDS",
+        "1",
+        "how long a web process believes that the data is as it last saw it; with 0 it asks the"
+        " database each time",
+        _whole_number(0, 3_600),
+    ),
+    Setting(
         "HOST",
         "0.0.0.0",  # noqa: S104
         "the address gunicorn listens on; `make run` sets 127.0.0.1",

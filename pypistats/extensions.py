@@ -4,6 +4,7 @@ from typing import Any
 
 from celery import Celery, Task
 from flask import Flask
+from flask_caching import Cache
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
@@ -13,6 +14,7 @@ class Base(DeclarativeBase):
     """The base of the typed models."""
 
 
+cache = Cache(with_jinja2_ext=False, config={"CACHE_TYPE": "pypistats.shared_cache.SharedCache"})
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate()
 

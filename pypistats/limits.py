@@ -8,9 +8,9 @@ import contextlib
 import hashlib
 import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import redis
 from flask import Flask, Response, current_app, g, request
@@ -94,41 +94,65 @@ def spend(cost: Cost) -> None:
         )
 
 
+def admit(app: Flask, environ: Mapping[str, Any]) -> list[tuple[str, str]] | None:
+    """Count an answer that is sent before Flask is asked; return the headers that tell of it.
+
+    None means that it is one too many, for Flask to refuse.
+    """
+    quota: Quota | None = app.config[_SETTINGS[Cost.CACHED]]
+    if quota is None:
+        return []
+    client = _client_of(app, environ.get("HTTP_AUTHORIZATION", ""), environ["REMOTE_ADDR"])
+    if client.factor is None:
+        return []
+    quota = quota._replace(amount=quota.amount * client.factor)
+    spent = cast(_Limits, app.extensions["limits"]).spend(Cost.CACHED, quota, client.key)
+    return None if spent.remaining < 0 else [*_fields([spent]).items()]
+
+
 def _count() -> None:
     if not request.path.startswith(UNCOUNTED):
         spend(Cost.CACHED)
 
 
 def _tell(response: Response) -> Response:
-    """Write the fields of draft-ietf-httpapi-ratelimit-headers, a member for each quota."""
     spent: list[_Spent] = g.get("spent", [])
     if spent:
-        response.headers["RateLimit-Policy"] = ", ".join(
-            f'"{each.cost}";q={each.quota.amount};w={each.quota.seconds}' for each in spent
-        )
-        response.headers["RateLimit"] = ", ".join(
-            f'"{each.cost}";r={max(0, each.remaining)};t={each.seconds}' for each in spent
-        )
+        response.headers.update(_fields(spent))
     if response.status_code == TooManyRequests.code:
         # It is one client's own, so no shared cache may give it to another.
         response.headers["Cache-Control"] = "no-store"
     return response
 
 
+def _fields(spent: Sequence[_Spent]) -> dict[str, str]:
+    """Return the fields of draft-ietf-httpapi-ratelimit-headers, with a member for each quota."""
+    return {
+        "RateLimit-Policy": ", ".join(
+            f'"{each.cost}";q={each.quota.amount};w={each.quota.seconds}' for each in spent
+        ),
+        "RateLimit": ", ".join(
+            f'"{each.cost}";r={max(0, each.remaining)};t={each.seconds}' for each in spent
+        ),
+    }
+
+
 def _client() -> _Client:
     if "client" not in g:
-        g.client = _known_client() or _Client(_network(request.remote_addr or ""), 1)
+        authorization = request.headers.get("Authorization", "")
+        g.client = _client_of(current_app, authorization, request.remote_addr or "")
     return cast(_Client, g.client)
 
 
-def _known_client() -> _Client | None:
-    """Return the client whose token the request bears, if that is one of the settings."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        return None
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    tokens: dict[str, int | None] = current_app.config["RATE_LIMIT_TOKENS"] or {}
-    return _Client(digest, tokens[digest]) if digest in tokens else None
+def _client_of(app: Flask, authorization: str, address: str) -> _Client:
+    """Return who bears one of the settings' tokens, or else whom the address belongs to."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        tokens: dict[str, int | None] = app.config["RATE_LIMIT_TOKENS"] or {}
+        if digest in tokens:
+            return _Client(digest, tokens[digest])
+    return _Client(_network(address), 1)
 
 
 def _network(address: str) -> str:

@@ -73,16 +73,22 @@ class DataRevision(NamedTuple):
     """Where the data is: the number of the latest change, and what has changed.
 
     `whole` is the last change of all packages. `packages` are those that changed by themselves
-    after it.
+    after it. `last_day` is the last loaded day, None without any.
     """
 
     latest: int
     whole: Revision
     packages: Mapping[str, Revision]
+    last_day: dt.date | None
 
-    def of(self, package: str) -> Revision:
-        """Return the last change of one package."""
-        return self.packages.get(package, self.whole)
+    def of(self, packages: Sequence[str] | None) -> Revision:
+        """Return the last change of any of `packages`, or of any at all where they are None.
+
+        Without any, that is the last change of all of them.
+        """
+        if packages is None:
+            return max([self.whole, *self.packages.values()])
+        return max([self.whole, *(self.packages.get(name, self.whole) for name in packages)])
 
 
 class DayMarks(NamedTuple):
@@ -211,13 +217,14 @@ def revision(since: int = 0) -> DataRevision:
     `since`: whoever asks again knows the others.
     """
     rows = _execute(
-        "select r.latest, r.revision, r.changed_at, p.package, p.revision, p.changed_at"
+        "select r.latest, r.revision, r.changed_at, (select max(day) from ingested_days),"
+        " p.package, p.revision, p.changed_at"
         " from data_revision r left join package_revisions p on p.revision > :since",
         since=since,
     ).all()
-    latest, number, changed_at = rows[0][:3]
-    packages = {row[3]: Revision(row[4], row[5]) for row in rows if row[3] is not None}
-    return DataRevision(latest, Revision(number, changed_at), packages)
+    latest, number, changed_at, last_day = rows[0][:4]
+    packages = {row[4]: Revision(row[5], row[6]) for row in rows if row[4] is not None}
+    return DataRevision(latest, Revision(number, changed_at), packages, last_day)
 
 
 def ledger() -> dict[dt.date, LedgerDay]:

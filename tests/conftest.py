@@ -17,6 +17,7 @@ from sqlalchemy import text
 from pypistats import create_app, store
 from pypistats.embedded import PostgresServer, ValkeyServer
 from pypistats.extensions import db
+from pypistats.kept import Shelf
 from tests.network import free_port, wait_for
 
 ROOT = Path(__file__).parent.parent
@@ -71,12 +72,13 @@ def database_url(postgres_server: PostgresServer) -> str:
 
 @pytest.fixture(scope="session")
 def session_app(database_url: str) -> Flask:
-    return create_app({"DATABASE_URL": database_url})
+    return create_app({"DATABASE_URL": database_url, "REVISION_SECONDS": "0"})
 
 
 @pytest.fixture
 def app(session_app: Flask) -> Iterator[Flask]:
-    """Give the app, with nothing in its database but the sum over all packages."""
+    """Give the app, with nothing in its memory, nor in its database but the sum of all packages."""
+    session_app.extensions["answers"].keeper.shelf = Shelf(2**24)
     yield session_app
     with session_app.app_context():
         months = db.session.execute(
@@ -110,6 +112,7 @@ def server_url(app: Flask) -> Iterator[str]:
     command = [Path(sys.executable).parent / "gunicorn", "pypistats:create_app()"]
     environ = {
         "DATABASE_URL": app.config["DATABASE_URL"],
+        "REVISION_SECONDS": "0",
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "WEB_CONCURRENCY": "1",

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 
 from pypistats import ingest
-from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
+from tests.statements import counted
 
 DAY_BEFORE = DAY - dt.timedelta(days=1)
 
@@ -90,19 +89,9 @@ def test_a_hundred_packages_are_answered_by_one_statement_and_no_more(
     app: Flask, client: FlaskClient
 ) -> None:
     hundred = [f"p{n}" for n in range(99)] + ["flask"]
-    with app.app_context():
-        engine = db.engine
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with counted(app) as statements:
         # A name in two spellings counts once.
         document = get(client, f"{','.join(hundred)},Flask/recent")
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     error = get(client, f"{','.join(hundred)},p99/recent", 400)["error"]
 
     assert (list(document["data"]), document["unknown"]) == (["flask"], hundred[:-1])

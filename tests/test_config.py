@@ -40,6 +40,8 @@ def test_defaults_hold_where_nothing_is_set() -> None:
         "RATE_LIMIT_RENDER": Quota(120, 60),
         "RATE_LIMIT_FETCH": Quota(30, 3_600),
         "RATE_LIMIT_TOKENS": None,
+        "ANSWERS_MIB": 24,
+        "REVISION_SECONDS": 1,
         "HOST": "0.0.0.0",
         "PORT": 5000,
         "WEB_CONCURRENCY": 2,

@@ -26,7 +26,7 @@ def committed() -> DataRevision:
         row = connection.execute(
             text("select latest, revision, changed_at from data_revision")
         ).one()
-    return DataRevision(row[0], Revision(row[1], row[2]), {})
+    return DataRevision(row[0], Revision(row[1], row[2]), {}, None)
 
 
 def test_an_ingest_gives_the_data_its_next_revision() -> None:
@@ -36,6 +36,7 @@ def test_an_ingest_gives_the_data_its_next_revision() -> None:
 
     after = queries.revision()
     assert after.latest == after.whole.number == before.latest + 1
+    assert (before.last_day, after.last_day) == (None, DAY)
     assert abs(dt.datetime.now(dt.UTC) - after.whole.changed_at) < dt.timedelta(minutes=1)
 
 
@@ -79,8 +80,9 @@ def test_a_package_can_change_by_itself() -> None:
         "flask": after.latest,
         ALL_PACKAGES: after.latest,
     }
-    assert after.of("flask").number == after.latest
-    assert after.of("requests") == before.whole
+    assert after.of(["flask"]).number == after.latest
+    assert after.of(["requests"]) == after.of([]) == before.whole
+    assert after.of(["requests", "flask"]).number == after.of(None).number == after.latest
 
 
 def test_only_packages_that_changed_since_are_told() -> None:
@@ -97,13 +99,13 @@ def test_only_packages_that_changed_since_are_told() -> None:
 
 def test_a_change_of_all_covers_those_of_single_packages() -> None:
     bump(["flask"])
-    own = queries.revision().of("flask")
+    own = queries.revision().of(["flask"])
 
     bump()
 
     after = queries.revision()
     assert after.packages == {}
-    assert after.of("flask").number == own.number + 1
+    assert after.of(["flask"]).number == own.number + 1
 
 
 def test_two_changes_at_once_are_numbered_in_the_order_of_their_commits() -> None:

@@ -42,7 +42,8 @@ def remaining(response: TestResponse) -> list[str]:
 
 
 def test_an_answer_tells_what_remains_in_the_drafts_fields(database_url: str) -> None:
-    client = limited_app(database_url, RATE_LIMIT_CACHED="3/86400").test_client()
+    settings = {"RATE_LIMIT_CACHED": "3/86400", "RATE_LIMIT_COMPUTED": "off"}
+    client = limited_app(database_url, **settings).test_client()
 
     first, second = client.get(RECENT), client.get(RECENT)
 
@@ -110,8 +111,10 @@ def test_what_monitors_and_browsers_repeat_is_not_counted(database_url: str, pat
 
 
 def test_a_quota_can_be_switched_off(database_url: str) -> None:
-    client = limited_app(database_url, RATE_LIMIT_CACHED="off").test_client()
+    settings = {"RATE_LIMIT_CACHED": "off", "RATE_LIMIT_COMPUTED": "off"}
+    client = limited_app(database_url, **settings).test_client()
 
+    assert "RateLimit" not in client.get(RECENT).headers
     assert "RateLimit" not in client.get(RECENT).headers
 
 

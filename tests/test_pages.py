@@ -6,11 +6,12 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from pypistats import ingest
 from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
+from tests.statements import counted
 
 DAY_BEFORE = DAY - dt.timedelta(days=1)
 
@@ -218,18 +219,8 @@ def test_only_sample_data_has_a_banner_and_the_field_in_health(
 
 @pytest.mark.parametrize("path", ["/", "/search?q=fla", "/packages/flask", "/packages/unknown"])
 def test_a_page_takes_few_statements(app: Flask, client: FlaskClient, path: str) -> None:
-    statements: list[str] = []
-    with app.app_context():
-        engine = db.engine
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with counted(app) as statements:
         client.get(path)
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
     assert len(statements) <= 4, statements
 

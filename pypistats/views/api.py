@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 
 from pypistats import queries, series
+from pypistats.answers import kept
 from pypistats.catalog import (
     NULL,
     OTHER,
@@ -38,7 +39,7 @@ def allow_any_origin(response: Response) -> Response:
 
 
 @bp.get("/packages/<name>/recent")
-def recent(name: str) -> Document:
+def recent(name: str) -> Response:
     """Answer the downloads of the last day, week and month, or of one `period`.
 
     Several names with commas between are answered together, unknown ones apart.
@@ -47,12 +48,16 @@ def recent(name: str) -> Document:
     if "," in name:
         return _recent_of_several(name, period)
     package = known_name(name)
-    data = _periods(queries.recent(package), period)
-    return {"package": package, "type": "recent_downloads", "data": data}
+
+    def document() -> Document:
+        data = _periods(queries.recent(package), period)
+        return {"package": package, "type": "recent_downloads", "data": data}
+
+    return kept(document, package, period, packages=[package])
 
 
 @bp.get("/packages/<name>/overall")
-def overall(name: str) -> Document:
+def overall(name: str) -> Response:
     """Answer the series with and without mirrors, or one of them by `mirrors`."""
     package = known_name(name)
     mirrors = choice("mirrors", ("true", "false"))
@@ -61,7 +66,7 @@ def overall(name: str) -> Document:
 
 
 @bp.get("/packages/<name>/python_major")
-def python_major(name: str) -> Document:
+def python_major(name: str) -> Response:
     """Answer the series by Python's major version, or of the one that `version` names."""
     package = known_name(name)
     version = pattern("version", MAJOR_VERSION, "a major version such as 3, or null")
@@ -69,7 +74,7 @@ def python_major(name: str) -> Document:
 
 
 @bp.get("/packages/<name>/python_minor")
-def python_minor(name: str) -> Document:
+def python_minor(name: str) -> Response:
     """Answer the series by Python's minor version, or of the one that `version` names."""
     package = known_name(name)
     version = pattern("version", MINOR_VERSION, "a minor version such as 3.12, or null")
@@ -77,24 +82,29 @@ def python_minor(name: str) -> Document:
 
 
 @bp.get("/packages/<name>/system")
-def system(name: str) -> Document:
+def system(name: str) -> Response:
     """Answer the series by operating system, or of the one that `os` names."""
     package = known_name(name)
     return _series(package, Dimension.SYSTEM, choice("os", (*SYSTEMS, OTHER, NULL)))
 
 
 @bp.get("/packages/<name>/installer")
-def installer(name: str) -> Document:
+def installer(name: str) -> Response:
     """Answer the series by installer, mirrors included."""
     return _series(known_name(name), Dimension.INSTALLER, None)
 
 
 @bp.get("/packages/<name>/summary")
-def summary(name: str) -> Document:
+def summary(name: str) -> Response:
     """Answer the totals of all days, none of which counts mirrors."""
     package = known_name(name)
+    days = current_app.config["RETENTION_DAYS"]
+    return kept(lambda: _summary(package, days), package, packages=[package])
+
+
+def _summary(package: str, retention_days: int) -> Document:
     columns = (WITHOUT_MIRRORS, Dimension.SYSTEM, Dimension.PYTHON_MINOR)
-    days = queries.series(package, columns, days=current_app.config["RETENTION_DAYS"])
+    days = queries.series(package, columns, days=retention_days)
     python_minor = series.totals(counts for *_, counts in days)
     totals = {
         "overall": sum(downloads for _, downloads, *_ in days),
@@ -105,14 +115,19 @@ def summary(name: str) -> Document:
     return {"package": package, "type": "summary", "totals": totals}
 
 
-def _recent_of_several(asked: str, period: str | None) -> Document:
+def _recent_of_several(asked: str, period: str | None) -> Response:
     names = several_names(asked)
-    found = queries.recent_of_several([name for name in names.values() if name is not None])
-    return {
-        "type": "recent_downloads",
-        "data": {package: _periods(recent, period) for package, recent in found.items()},
-        "unknown": [spelled for spelled, name in names.items() if name not in found],
-    }
+    packages = [name for name in names.values() if name is not None]
+
+    def document() -> Document:
+        found = queries.recent_of_several(packages)
+        return {
+            "type": "recent_downloads",
+            "data": {package: _periods(recent, period) for package, recent in found.items()},
+            "unknown": [spelled for spelled, name in names.items() if name not in found],
+        }
+
+    return kept(document, names, period, packages=packages)
 
 
 def _periods(recent: queries.Recent, period: str | None) -> dict[str, int]:
@@ -120,9 +135,14 @@ def _periods(recent: queries.Recent, period: str | None) -> dict[str, int]:
     return periods if period is None else {f"last_{period}": periods[f"last_{period}"]}
 
 
-def _series(package: str, dimension: Dimension, category: str | None) -> Document:
-    columns = series.STORED_COLUMNS[dimension]
-    stored = queries.series(package, columns, days=current_app.config["RETENTION_DAYS"])
-    days = ((day, series.counts_of(dimension, values)) for day, *values in stored)
-    data = [point._asdict() for point in series.points(days, category)]
-    return {"package": package, "type": f"{dimension}_downloads", "data": data}
+def _series(package: str, dimension: Dimension, category: str | None) -> Response:
+    retention_days = current_app.config["RETENTION_DAYS"]
+
+    def document() -> Document:
+        columns = series.STORED_COLUMNS[dimension]
+        stored = queries.series(package, columns, days=retention_days)
+        days = ((day, series.counts_of(dimension, values)) for day, *values in stored)
+        data = [point._asdict() for point in series.points(days, category)]
+        return {"package": package, "type": f"{dimension}_downloads", "data": data}
+
+    return kept(document, package, category, packages=[package])

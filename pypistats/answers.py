@@ -1,0 +1,168 @@
+"""PRESENT: what views give their bytes to, so that each is made once for a revision of the data.
+
+    return kept(lambda: _document(package, category), package, category, packages=[package])
+
+The function makes what a view may return; everything after it that it depends on says which answer
+it is. `packages` are those that it tells of.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+from flask import Flask, Response, current_app, request
+from sqlalchemy.engine import make_url
+from werkzeug.exceptions import HTTPException
+
+from pypistats import queries
+from pypistats.errors import ParameterError
+from pypistats.extensions import cache
+from pypistats.front import DATA, STALE, Environ, Front, Policy, Prepared, StartResponse
+from pypistats.kept import Answer, AnswerKeeper, Content, Scope, Shelf
+from pypistats.limits import Cost, admit, spend
+from pypistats.queries import PackageNotFoundError
+from pypistats.revision import RevisionWatch
+from pypistats.shared_cache import SharedCache
+
+NO_STORE = "no-store"
+ERROR = "public, max-age=60, s-maxage=60"
+"""Of a client's mistake: short, since a package that is unknown now can come any day."""
+
+_ANSWER_SETTINGS = ("RETENTION_DAYS",)
+"""The settings that change what is answered."""
+
+
+def kept(
+    make: Callable[[], Any],
+    *parts: object,
+    packages: Scope,
+    policy: Policy = DATA,
+    bypass: bool = False,
+) -> Response:
+    """Answer with what `make` returns, made once for a revision of the data.
+
+    `make` returns what a view may, and reads nothing of the request. `parts`, in normal form, tell
+    this endpoint's answers apart; add the version of a style that can change by itself. `packages`
+    are those that the answer tells of: it is made anew when one of them has changed. None means
+    that any package may be in it, and `()` that only a change of all can change it.
+
+    `bypass` makes it now, for this client alone. Should making fail, the answer from before is
+    given, if there is one; client errors (ParameterError, PackageNotFoundError, HTTP's 4xx) are
+    raised and never kept.
+    """
+    if bypass:
+        spend(Cost.COMPUTED)
+        response = current_app.make_response(make())
+        response.headers["Cache-Control"] = NO_STORE
+        return response
+    site: Answers = current_app.extensions["answers"]
+    key = site.key(parts)
+
+    def compute() -> Content:
+        spend(Cost.COMPUTED)
+        return _content(make())
+
+    answer = site.keeper.find(key, packages, compute)
+    return KeptResponse(answer, key, packages, policy)
+
+
+def register_answers(app: Flask) -> None:
+    """Give the app its kept answers, and every other answer a word on how long it may be kept."""
+    cache.init_app(app)
+    app.extensions["answers"] = Answers(app)
+    app.after_request(_tell_how_long)
+
+
+class Answers:
+    """What an app keeps, and the layer before it that sends it."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        watch = RevisionWatch(self._revision, seconds=app.config["REVISION_SECONDS"])
+        shelf = Shelf(app.config["ANSWERS_MIB"] * 2**20)
+        with app.app_context():
+            shared = cast(SharedCache, cache.cache)
+        self.keeper = AnswerKeeper(watch, shelf, shared, _is_failure)
+        self.front = Front(app.wsgi_app, self.keeper, functools.partial(admit, app))
+        app.wsgi_app = self.front  # type: ignore[method-assign]
+
+    def key(self, parts: tuple[object, ...]) -> str:
+        """Return the key of this endpoint's answer with these parts."""
+        told = repr((self._version, request.endpoint, parts))
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
+
+    def _revision(self, since: int) -> queries.DataRevision:
+        with self._app.app_context():
+            return queries.revision(since)
+
+    @functools.cached_property
+    def _version(self) -> str:
+        """A digest of the code and of the settings: another release makes other answers."""
+        digest = hashlib.blake2b(digest_size=16)
+        for path in _files(self._app):
+            digest.update(path.read_bytes())
+        config = self._app.config
+        database = make_url(config["DATABASE_URL"]).set(password=None)
+        digest.update(repr([database, *(config[name] for name in _ANSWER_SETTINGS)]).encode())
+        return digest.hexdigest()
+
+
+class KeptResponse(Response):
+    """A kept answer on its way out, through the hooks that add headers."""
+
+    def __init__(self, answer: Answer, key: str, packages: Scope, policy: Policy) -> None:
+        content = answer.content
+        super().__init__(
+            content.body,
+            content.status,
+            list(content.headers),
+            content_type=content.content_type,
+        )
+        self._kept = answer, key, packages
+        self._policy = STALE if answer.is_stale else policy
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Send the answer, and have the front layer send it the next time."""
+        answer, key, packages = self._kept
+        headers = self.headers.to_wsgi_list()
+        prepared = Prepared(key, packages, policy=self._policy, status=self.status, headers=headers)
+        front: Front = current_app.extensions["answers"].front
+        if not answer.is_stale:
+            front.remember(environ, answer, prepared)
+        own = prepared.own_headers
+        return prepared.respond(answer, environ, start_response, front=front, own=own)
+
+
+def _content(made: Any) -> Content:
+    """Return the bytes of what a view may return."""
+    if isinstance(made, dict | list):
+        return Content(orjson.dumps(made), "application/json")
+    response = current_app.make_response(made)
+    skipped = ("content-type", "content-length")
+    headers = [item for item in response.headers.items() if item[0].lower() not in skipped]
+    return Content(response.get_data(), response.content_type, response.status_code, tuple(headers))
+
+
+def _is_failure(error: Exception) -> bool:
+    """Tell an error of ours, or of what we depend on, from one that is the client's answer."""
+    if isinstance(error, HTTPException):
+        return error.code is None or error.code >= 500
+    return not isinstance(error, ParameterError | PackageNotFoundError)
+
+
+def _tell_how_long(response: Response) -> Response:
+    """Let errors be kept for a moment, and what says nothing of it not at all."""
+    if not isinstance(response, KeptResponse):
+        short = response.status_code in (400, 404, 410, 414)
+        response.headers.setdefault("Cache-Control", ERROR if short else NO_STORE)
+    return response
+
+
+def _files(app: Flask) -> list[Path]:
+    code = Path(app.root_path)
+    folders = [code, code.parent / str(app.template_folder), code.parent / "static"]
+    found = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    return sorted(path for path in found if path.suffix != ".pyc")

@@ -1,0 +1,288 @@
+"""PRESENT: answers as bytes, made once for each revision of the data.
+
+An answer is looked for in this process, then in the cache that all processes share, and is made by
+one of them if it is in neither. It is kept together with the revision that it was made from, and
+holds as long as that is the last change of the packages it tells of. So a change of the data needs
+no purge, and the answer from before it is still there should making the new one fail.
+"""
+
+import contextlib
+import dataclasses
+import datetime as dt
+import email.utils
+import hashlib
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+import orjson
+
+from pypistats import encodings
+from pypistats.queries import DataRevision, Revision
+from pypistats.revision import RevisionWatch
+from pypistats.shared_cache import Claim, SharedCache
+
+logger = logging.getLogger(__name__)
+
+SHARED_SECONDS = 2 * 86_400
+"""How long the shared cache keeps an answer: over the next day's data, should that fail."""
+
+CLAIM_SECONDS = 30.0
+"""How long others wait for the one that makes an answer, before they make it as well."""
+
+POLL_SECONDS = 0.01
+
+RETRY_SECONDS = 10.0
+"""After making an answer has failed, the one from before serves for so long without a new try."""
+
+Headers = tuple[tuple[str, str], ...]
+Scope = Sequence[str] | None
+"""The packages that an answer tells of; None for any, empty for what only a new day changes."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Content:
+    """What a view has made: the bytes and what they are."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
+    headers: Headers = ()
+
+
+@dataclasses.dataclass(slots=True, weakref_slot=True, eq=False)
+class Answer:
+    """Content, the revision that it was made from, and its compressed variants."""
+
+    content: Content
+    revision: Revision | None
+    variants: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    digest: str = ""
+    modified: str = ""
+    is_compressible: bool = False
+    checked: DataRevision | None = None
+    retry_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        content = self.content
+        self.digest = hashlib.blake2b(content.body, digest_size=12).hexdigest()
+        self.variants[encodings.IDENTITY] = content.body
+        self.is_compressible = encodings.is_compressible(content.content_type, len(content.body))
+        if self.revision is not None:
+            self.modified = email.utils.format_datetime(self.revision.changed_at, usegmt=True)
+
+    @property
+    def is_stale(self) -> bool:
+        """Tell whether a newer answer should be here and could not be made."""
+        return self.retry_at > 0
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory the answer takes."""
+        return sum(map(len, self.variants.values())) + 2_000
+
+    def holds(self, current: DataRevision, scope: Scope) -> bool:
+        """Tell whether none of the packages has changed since the answer was made."""
+        if self.checked is current:
+            return True
+        if current.of(scope) != self.revision:
+            return False
+        self.checked = current
+        return True
+
+    def dump(self) -> bytes:
+        """Write the answer for the shared cache; its revision comes first."""
+        assert self.revision is not None
+        content = self.content
+        head = [content.content_type, content.status, content.headers]
+        sizes = {name: len(body) for name, body in self.variants.items()}
+        lines = [mark(self.revision), orjson.dumps([*head, sizes]), b""]
+        return b"\n".join(lines) + b"".join(self.variants.values())
+
+    @classmethod
+    def load(cls, dumped: bytes) -> "Answer":
+        """Read what `dump` wrote."""
+        number, changed_at, rest = dumped.split(b" ", 2)
+        _, head, bodies = rest.split(b"\n", 2)
+        content_type, status, headers, sizes = orjson.loads(head)
+        variants, start = {}, 0
+        for name, size in sizes.items():
+            variants[name] = bodies[start : start + size]
+            start += size
+        moment = dt.datetime.fromtimestamp(int(changed_at) / 1e6, dt.UTC)
+        content = Content(
+            variants[encodings.IDENTITY], content_type, status, tuple(map(tuple, headers))
+        )
+        return cls(content, Revision(int(number), moment), variants)
+
+
+class Shelf:
+    """A process's own answers by key: as many as fit into so many bytes, the last used ones."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._used = 0
+        self._answers: OrderedDict[str, tuple[Answer, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> Answer | None:
+        """Return the answer under `key`, whatever its revision."""
+        found = self._answers.get(key)
+        if found is None:
+            return None
+        self.touch(key)
+        return found[0]
+
+    def touch(self, key: str) -> None:
+        """Count the answer under `key` as used just now."""
+        # Another thread may have taken it out meanwhile; moving it needs no lock.
+        with contextlib.suppress(KeyError):
+            self._answers.move_to_end(key)
+
+    def put(self, key: str, answer: Answer) -> None:
+        """Keep an answer, in place of others where room is short. Very large ones are not kept."""
+        with self._lock:
+            self._remove(key)
+            if answer.size > self._size // 4:
+                return
+            self._answers[key] = (answer, answer.size)
+            self._used += answer.size
+            while self._used > self._size:
+                self._remove(next(iter(self._answers)))
+
+    def resize(self, key: str, answer: Answer) -> bool:
+        """Take note that an answer has grown; return whether it is still the one under `key`."""
+        found = self._answers.get(key)
+        if found is None or found[0] is not answer:
+            return False
+        self.put(key, answer)
+        return True
+
+    def _remove(self, key: str) -> None:
+        _, size = self._answers.pop(key, (None, 0))
+        self._used -= size
+
+
+class AnswerKeeper:
+    """Finds answers, and has one caller of all threads and processes make what is missing.
+
+    `is_failure` tells an exception that stands for an error of ours from one that is the answer,
+    as that a package is unknown.
+    """
+
+    def __init__(
+        self,
+        watch: RevisionWatch,
+        shelf: Shelf,
+        shared: SharedCache,
+        is_failure: Callable[[Exception], bool],
+    ) -> None:
+        self.watch = watch
+        self.shelf = shelf
+        self._shared = shared
+        self._is_failure = is_failure
+        self._flights: dict[tuple[str, Revision | None], Future[Answer]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, key: str, scope: Scope, make: Callable[[], Content]) -> Answer:
+        """Return the answer under `key`, by `make` where there is none for the current revision.
+
+        When that fails, the answer from before is returned, if there is one, and is stale.
+        """
+        current = self.watch.current()
+        before = self.shelf.get(key)
+        if before is not None:
+            if time.monotonic() < before.retry_at:
+                return before
+            if current is not None and before.holds(current, scope):
+                before.retry_at = 0.0
+                return before
+        wanted = None if current is None else current.of(scope)
+        return self._together(key, wanted, lambda: self._fetch(key, wanted, make))
+
+    def keep_variant(self, key: str, answer: Answer) -> None:
+        """Take note that a variant was added to an answer."""
+        if self.shelf.resize(key, answer):
+            self._shared.set(key, answer.dump(), SHARED_SECONDS)
+
+    def _fetch(self, key: str, wanted: Revision | None, make: Callable[[], Content]) -> Answer:
+        if wanted is None:
+            # The database has never been reached: what is kept is better than to wait for it.
+            return self._from_before(key) or Answer(make(), None)
+        claim = Claim(key)
+        kept = self._wait(claim, wanted)
+        answer = self._make(key, wanted, make, claim) if kept is None else Answer.load(kept)
+        self.shelf.put(key, answer)
+        return answer
+
+    def _wait(self, claim: Claim, wanted: Revision) -> bytes | None:
+        """Return the answer that another process has made; None if it is this one's to make."""
+        deadline = time.monotonic() + CLAIM_SECONDS
+        while time.monotonic() < deadline:
+            found = self._shared.get_or_claim(claim, mark(wanted), seconds=CLAIM_SECONDS)
+            if isinstance(found, bytes):
+                return found
+            if found:
+                break
+            time.sleep(POLL_SECONDS)
+        return None
+
+    def _make(
+        self, key: str, wanted: Revision, make: Callable[[], Content], claim: Claim
+    ) -> Answer:
+        try:
+            answer = Answer(make(), wanted)
+        except BaseException as error:
+            self._shared.give_up(claim)
+            if not (isinstance(error, Exception) and self._is_failure(error)):
+                raise
+            stale = self._from_before(key)
+            if stale is None:
+                raise
+            logger.exception("an answer can't be made, the one from before is given")
+            return stale
+        self._shared.finish(claim, answer.dump(), seconds=SHARED_SECONDS)
+        return answer
+
+    def _from_before(self, key: str) -> Answer | None:
+        """Return the answer of an earlier revision, marked as stale; None if there is none."""
+        answer = self.shelf.get(key)
+        if answer is None:
+            kept = self._shared.get(key)
+            if kept is None:
+                return None
+            answer = Answer.load(kept)
+        answer.retry_at = time.monotonic() + RETRY_SECONDS
+        return answer
+
+    def _together(self, key: str, wanted: Revision | None, fetch: Callable[[], Answer]) -> Answer:
+        """Have one thread fetch an answer and the others wait for it; an exception is for all."""
+        with self._lock:
+            flight = self._flights.get((key, wanted))
+            leading = flight is None
+            if flight is None:
+                flight = self._flights[key, wanted] = Future()
+        if not leading:
+            with contextlib.suppress(FutureTimeoutError):
+                return flight.result(CLAIM_SECONDS)
+            return fetch()
+        try:
+            flight.set_result(fetch())
+        except BaseException as error:
+            flight.set_exception(error)
+        finally:
+            with self._lock:
+                del self._flights[key, wanted]
+        return flight.result()
+
+
+def mark(revision: Revision) -> bytes:
+    """Return what the dump of an answer of this revision begins with.
+
+    The moment tells apart two revisions of one number, as there are after a backup was restored.
+    """
+    return b"%d %d " % (revision.number, round(revision.changed_at.timestamp() * 1e6))

@@ -1,0 +1,49 @@
+"""An app with an endpoint whose making a test controls."""
+
+import threading
+from typing import Any
+
+from flask import Flask, Response, request
+
+from pypistats import create_app, store
+from pypistats.answers import kept
+from pypistats.catalog import normalize_name
+
+
+class Maker:
+    """Makes `{"made": n}` by counting, after `gate` is open; raises `error` when that is set."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.error: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.started = threading.Semaphore(0)
+
+    def __call__(self) -> dict[str, Any]:
+        self.started.release()
+        assert self.gate.wait(60)
+        if self.error is not None:
+            raise self.error
+        self.count += 1
+        return {"made": self.count}
+
+
+def app_with(maker: Maker, database_url: str, **settings: str) -> Flask:
+    """Build the site with /made/<package>, which is what `maker` makes of it."""
+    app = create_app({"DATABASE_URL": database_url, "REVISION_SECONDS": "0"} | settings)
+
+    @app.get("/made/<name>")
+    def made(name: str) -> Response:
+        package = normalize_name(name)
+        bypass = "nocache" in request.args
+        part = request.args.get("part")
+        return kept(maker, package, part, packages=[package], bypass=bypass)
+
+    return app
+
+
+def bump(app: Flask, *packages: str) -> None:
+    """Give the data its next revision: of the packages, or of all without any."""
+    with app.app_context(), store.transaction():
+        store.bump_revision(packages or None)

@@ -1,0 +1,295 @@
+"""An answer is made once for a revision of the data, by one of all threads and processes."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import redis
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+
+from pypistats.embedded import ValkeyServer
+from pypistats.errors import ParameterError
+from pypistats.extensions import db
+from tests.made import Maker, app_with, bump
+
+FAILURE = OperationalError("select", {}, Exception("the database is away"))
+
+
+@pytest.fixture
+def maker() -> Maker:
+    return Maker()
+
+
+@pytest.fixture
+def site(app: Flask, maker: Maker) -> Iterator[Flask]:
+    """Give a site without Redis."""
+    site = app_with(maker, app.config["DATABASE_URL"])
+    yield site
+    close(site)
+
+
+@pytest.fixture
+def sharing(app: Flask, maker: Maker, valkey_server: ValkeyServer) -> Iterator[list[Flask]]:
+    """Give two sites, as two processes would have them, on one empty Valkey."""
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.flushall()
+    url = app.config["DATABASE_URL"]
+    sites = [app_with(maker, url, REDIS_URL=valkey_server.url) for _ in range(2)]
+    yield sites
+    for site in sites:
+        close(site)
+
+
+def close(site: Flask) -> None:
+    with site.app_context():
+        db.engine.dispose()
+
+
+def made(site: Flask, path: str = "/made/flask", status: int = 200) -> object:
+    response = site.test_client().get(path)
+    assert response.status_code == status, response.text
+    return response.json["made"] if status == 200 else None
+
+
+def test_an_answer_is_made_once(site: Flask) -> None:
+    assert [made(site) for _ in range(3)] == [1, 1, 1]
+
+
+def test_other_spellings_and_parameters_share_it_or_do_not(site: Flask) -> None:
+    paths = ["/made/flask", "/made/Flask", "/made/FLASK?utm=1", "/made/flask?part=a"]
+
+    assert [made(site, path) for path in [*paths, *paths]] == [1, 1, 1, 2] * 2
+
+
+def test_a_change_of_all_has_it_made_anew(site: Flask) -> None:
+    made(site)
+
+    bump(site)
+
+    assert [made(site), made(site)] == [2, 2]
+
+
+def test_a_change_of_its_package_has_it_made_anew_and_of_another_does_not(site: Flask) -> None:
+    made(site)
+
+    bump(site, "requests")
+    assert made(site) == 1
+    bump(site, "flask", "__all__")
+    assert [made(site), made(site)] == [2, 2]
+
+
+def test_a_change_that_is_rolled_back_changes_nothing(site: Flask) -> None:
+    made(site)
+
+    with site.app_context():
+        db.session.execute(db.text("update data_revision set latest = latest + 1"))
+        db.session.rollback()
+
+    assert made(site) == 1
+
+
+def test_what_cannot_be_made_now_is_given_as_it_was_before(site: Flask, maker: Maker) -> None:
+    made(site)
+    bump(site)
+    maker.error = FAILURE
+
+    response = site.test_client().get("/made/flask")
+
+    assert (response.status_code, response.json) == (200, {"made": 1})
+    assert response.headers["Cache-Control"].startswith("public, max-age=0, s-maxage=10,")
+
+
+def test_while_it_fails_it_is_not_tried_for_each_client(site: Flask, maker: Maker) -> None:
+    made(site)
+    bump(site)
+    maker.error = FAILURE
+
+    made(site)
+    made(site)
+    tries = 0
+    while maker.started.acquire(blocking=False):
+        tries += 1
+
+    assert tries == 2
+
+
+def test_what_was_never_made_fails(site: Flask, maker: Maker) -> None:
+    maker.error = FAILURE
+
+    made(site, status=503)
+
+
+def test_an_error_of_the_clients_is_given_even_if_there_was_an_answer(
+    site: Flask, maker: Maker
+) -> None:
+    made(site)
+    bump(site)
+    maker.error = ParameterError("part", "something else")
+
+    made(site, status=400)
+    maker.error = None
+    assert made(site) == 2
+
+
+def test_bypassing_makes_it_for_this_client_alone(site: Flask) -> None:
+    made(site)
+
+    response = site.test_client().get("/made/flask?nocache=1")
+
+    assert response.json == {"made": 2}
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "ETag" not in response.headers
+    assert made(site) == 1
+
+
+def test_a_stampede_on_a_cold_answer_makes_it_once(site: Flask, maker: Maker) -> None:
+    maker.gate.clear()
+    with ThreadPoolExecutor(200) as pool:
+        answers = [pool.submit(made, site) for _ in range(200)]
+        assert maker.started.acquire(timeout=60)
+        maker.gate.set()
+
+    assert [answer.result() for answer in answers] == [1] * 200
+
+
+def test_a_stampede_on_what_fails_fails_together(site: Flask, maker: Maker) -> None:
+    maker.gate.clear()
+    maker.error = FAILURE
+    with ThreadPoolExecutor(20) as pool:
+        answers = [pool.submit(made, site, status=503) for _ in range(20)]
+        assert maker.started.acquire(timeout=60)
+        maker.gate.set()
+
+    assert [answer.result() for answer in answers] == [None] * 20
+
+
+def test_a_thread_that_asks_after_a_change_is_not_given_the_answer_from_before(
+    site: Flask, maker: Maker
+) -> None:
+    maker.gate.clear()
+    with ThreadPoolExecutor(2) as pool:
+        before = pool.submit(made, site)
+        assert maker.started.acquire(timeout=60)
+        bump(site)
+        after = pool.submit(made, site)
+        assert maker.started.acquire(timeout=60)
+        maker.gate.set()
+
+    assert {before.result(), after.result()} == {1, 2}
+
+
+def test_processes_share_an_answer(sharing: list[Flask]) -> None:
+    assert [made(site) for site in [*sharing, *sharing]] == [1, 1, 1, 1]
+
+    bump(sharing[0])
+
+    assert [made(site) for site in [*sharing, *sharing]] == [2, 2, 2, 2]
+
+
+def test_processes_make_it_once_together(sharing: list[Flask], maker: Maker) -> None:
+    maker.gate.clear()
+    with ThreadPoolExecutor(20) as pool:
+        answers = [pool.submit(made, site) for site in sharing for _ in range(10)]
+        assert maker.started.acquire(timeout=60)
+        maker.gate.set()
+
+    assert [answer.result() for answer in answers] == [1] * 20
+
+
+def test_another_process_gives_the_answer_from_before(sharing: list[Flask], maker: Maker) -> None:
+    made(sharing[0])
+    bump(sharing[0])
+    maker.error = FAILURE
+
+    assert made(sharing[1]) == 1
+
+
+def test_a_shared_answer_is_the_same_to_the_byte(sharing: list[Flask]) -> None:
+    first, second = (
+        site.test_client().get("/made/flask", headers={"Accept-Encoding": "gzip"})
+        for site in sharing
+    )
+
+    assert first.data == second.data
+    differing = {"RateLimit", "RateLimit-Policy"}
+    assert {name: value for name, value in first.headers if name not in differing} == {
+        name: value for name, value in second.headers if name not in differing
+    }
+
+
+def test_without_its_redis_a_site_is_as_good_as_alone(
+    app: Flask, maker: Maker, tmp_path: Path
+) -> None:
+    server = ValkeyServer(tmp_path)
+    server.start()
+    site = app_with(maker, app.config["DATABASE_URL"], REDIS_URL=server.url)
+    assert made(site, "/made/a") == 1
+    server.stop()
+
+    assert [made(site, path) for path in ("/made/a", "/made/b", "/made/b")] == [1, 2, 2]
+    bump(site)
+    assert made(site, "/made/a") == 3
+    close(site)
+
+
+def test_redis_may_die_while_an_answer_is_made(app: Flask, maker: Maker, tmp_path: Path) -> None:
+    server = ValkeyServer(tmp_path)
+    server.start()
+    sites = [app_with(maker, app.config["DATABASE_URL"], REDIS_URL=server.url) for _ in range(2)]
+    maker.gate.clear()
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(made, site) for site in sites]
+        assert maker.started.acquire(timeout=60)
+        server.stop()
+        maker.gate.set()
+
+    assert {answer.result() for answer in answers} <= {1, 2}
+    for site in sites:
+        close(site)
+
+
+def test_a_process_that_died_making_an_answer_holds_up_nobody_for_ever(
+    sharing: list[Flask], valkey_server: ValkeyServer, maker: Maker
+) -> None:
+    maker.gate.clear()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(made, sharing[0])
+        assert maker.started.acquire(timeout=60)
+        second = pool.submit(made, sharing[1])
+        with redis.Redis.from_url(valkey_server.url) as client:
+            (claim,) = client.keys("*:claim")
+            assert 0 < client.pttl(claim) <= 30_000
+            client.delete(claim)
+        assert maker.started.acquire(timeout=60)
+        maker.gate.set()
+
+    assert {first.result(), second.result()} == {1, 2}
+
+
+def test_an_answer_is_kept_in_memory_only_where_there_is_room(app: Flask, maker: Maker) -> None:
+    site = app_with(maker, app.config["DATABASE_URL"], ANSWERS_MIB="1")
+    names = [f"p{n}" for n in range(1_000)]
+
+    assert [made(site, f"/made/{name}") for name in names] == list(range(1, 1_001))
+
+    assert made(site, "/made/p999") == 1_000
+    assert made(site, "/made/p0") == 1_001
+    close(site)
+
+
+def test_threads_do_not_see_each_others_answers(site: Flask) -> None:
+    names = [f"p{n}" for n in range(8)]
+    started = threading.Barrier(len(names))
+
+    def ask(name: str) -> set[object]:
+        started.wait(60)
+        return {made(site, f"/made/{name}") for _ in range(20)}
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        answers = list(pool.map(ask, names))
+
+    assert all(len(answer) == 1 for answer in answers)
+    assert len(set.union(*answers)) == len(names)
