@@ -17,7 +17,7 @@ from pypistats.demand import register_demand
 from pypistats.extensions import celery_init_app, db, migrate
 from pypistats.limits import register_limits
 from pypistats.security import register_security
-from pypistats.views import api, badge, health, pages, status
+from pypistats.views import api, badge, crawlers, health, pages, status
 from pypistats.views.filters import register_filters
 from pypistats.workers import celery_settings
 
@@ -81,6 +81,6 @@ def _register(app: Flask) -> None:
     register_demand(app)
     register_assets(app, ROOT / "static")
     register_filters(app)
-    for blueprint in (pages.bp, api.bp, badge.bp, health.bp, status.bp):
+    for blueprint in (pages.bp, api.bp, badge.bp, crawlers.bp, health.bp, status.bp):
         app.register_blueprint(blueprint)
     cli.register_commands(app)

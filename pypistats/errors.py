@@ -4,6 +4,7 @@ JSON under /api/, a badge under /badge/, so that a README shows no broken pictur
 """
 
 import logging
+import re
 from typing import NamedTuple
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
@@ -17,13 +18,17 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
-from pypistats import badges
+from pypistats import badges, queries
 from pypistats.queries import PackageNotFoundError
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 30
 """Seconds after which a client may ask again when the database was out of reach."""
+
+
+NEAR, NEAR_LETTERS = 8, 3
+"""How many names are offered for one that isn't here, and how many letters they share."""
 
 
 class ParameterError(ValueError):
@@ -72,7 +77,7 @@ def _parameter_error(error: ParameterError) -> Response:
 
 def _package_not_found(error: PackageNotFoundError) -> Response:
     message = f"There is no package named {_shortened(error.package)!r} here."
-    return _answer(ErrorDocument(NotFound.code, "Not Found", message, None))
+    return _answer(ErrorDocument(NotFound.code, "Not Found", message, None), asked=error.package)
 
 
 def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
@@ -96,15 +101,24 @@ def _shortened(name: str, longest: int = 80) -> str:
     return name if len(name) <= longest else f"{name[:longest]}…"
 
 
-def _answer(document: ErrorDocument) -> Response:
+def _answer(document: ErrorDocument, asked: str = "") -> Response:
     if request.path.startswith("/api/"):
         answer = jsonify({"error": document._asdict()})
     elif request.path.startswith("/badge/"):
         answer = _badge(document)
     else:
-        answer = make_response(render_template("errors/error.html", error=document))
+        near = _near(asked) if asked else []
+        page = render_template("errors/error.html", error=document, asked=asked[:80], near=near)
+        answer = make_response(page)
     answer.status_code = document.status
     return answer
+
+
+def _near(asked: str) -> list[queries.RankedPackage]:
+    """Return the most downloaded packages whose names begin as a name that isn't here."""
+    beginning = re.sub(r"[^a-z0-9]+", "-", asked[:80].lower()).strip("-")[:NEAR_LETTERS]
+    found = queries.search(beginning, limit=NEAR) if beginning else []
+    return [queries.RankedPackage(*package) for package in found]
 
 
 def _badge(document: ErrorDocument) -> Response:

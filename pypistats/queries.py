@@ -184,6 +184,22 @@ def top_packages(period: Period, *, limit: int) -> list[RankedPackage]:
     return [RankedPackage(*row) for row in rows]
 
 
+def highest_package_id() -> int:
+    """Return the largest number that a package has; the numbers have no large gaps."""
+    highest: int = _execute("select coalesce(max(id), 0) from packages").scalar_one()
+    return highest
+
+
+def names_numbered(first: int, last: int) -> list[str]:
+    """Return the names of the packages with the numbers `first` to `last`, in their order."""
+    rows = _execute(
+        "select name from packages where id between :first and :last order by id",
+        first=first,
+        last=last,
+    )
+    return list(rows.scalars())
+
+
 def search(prefix: str, *, limit: int) -> list[FoundPackage]:
     """Return the packages whose names begin with `prefix`, the most downloaded first.
 

@@ -7,6 +7,13 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    InternalServerError,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 
 from pypistats import ingest
 from pypistats.extensions import db
@@ -137,6 +144,42 @@ def test_an_unknown_package_is_not_found(client: FlaskClient, name: str) -> None
     assert soup.find("input", {"name": "q"})
 
 
+def test_an_unknown_package_offers_the_popular_names_near_it(client: FlaskClient) -> None:
+    soup = page(client, "/packages/Flaskk", 404)
+
+    assert soup.find("input", {"name": "q"})["value"] == "flaskk"
+    assert [link.get_text() for link in soup.select(".ranking a")] == [
+        "flask",
+        "flaky",
+        "flask-caching",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (BadRequest("q takes less."), "q takes less."),
+        (TooManyRequests(), "keep others waiting"),
+        (InternalServerError(), "fault of this site"),
+        (ServiceUnavailable(), "half a minute"),
+    ],
+)
+def test_an_error_page_helps_and_needs_no_database(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, error: HTTPException, says: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("pypistats.queries.data_status", fail)
+
+    soup = page(client, "/", error.code)
+
+    assert says in " ".join(soup.main.get_text().split())
+    assert soup.main.find("input", {"name": "q"})
+    assert soup.find("meta", {"name": "robots"})["content"] == "noindex"
+    assert soup.find("link", rel="canonical") is None
+
+
 def test_text_from_outside_is_escaped(app: Flask, client: FlaskClient) -> None:
     evil = "<script>alert(1)</script>"
     with app.app_context():
@@ -233,8 +276,10 @@ def test_pages_have_nothing_inline_and_load_from_no_other_host(
 
     assert soup.find(style=True) is None
     assert soup.find("style") is None
-    assert all(script.has_attr("src") for script in soup.find_all("script"))
-    loaded = [tag.get("src") or tag.get("href") for tag in soup.find_all(["img", "link", "script"])]
+    inline = soup.find_all("script", src=False)
+    assert all(script["type"] == "application/ld+json" for script in inline)
+    tags = soup.select("img, script[src], link:not([rel=canonical])")
+    loaded = [tag.get("src") or tag.get("href") for tag in tags]
     assert loaded
     assert all(address.startswith("/") for address in loaded)
     for address in loaded:
@@ -247,7 +292,7 @@ def test_only_the_stylesheet_holds_up_the_first_paint(client: FlaskClient, path:
     soup = BeautifulSoup(client.get(path).text, "html.parser")
 
     assert len(soup.head.find_all("link", rel="stylesheet")) == 1
-    assert all(script.has_attr("defer") for script in soup.head.find_all("script"))
+    assert all(script.has_attr("defer") for script in soup.head.find_all("script", src=True))
 
 
 def test_the_theme_is_set_before_anything_else_of_the_body(client: FlaskClient) -> None:

@@ -75,8 +75,12 @@ def data_status() -> queries.DataStatus:
 @bp.app_context_processor
 def frame() -> dict[str, Any]:
     """Give every template the pages that the header links to, and the site's own address."""
-    site_url = current_app.config["SITE_URL"] or request.url_root.rstrip("/")
-    return {"navigation": NAVIGATION, "site_url": site_url}
+    return {"navigation": NAVIGATION, "site_url": site_url()}
+
+
+def site_url() -> str:
+    """Return the address that the site is reached at, without a slash at its end."""
+    return cast(str, current_app.config["SITE_URL"] or request.url_root.rstrip("/"))
 
 
 @bp.get("/")
@@ -181,7 +185,34 @@ def package(name: str) -> str | Response:
         labels=LABELS,
         retention_days=current_app.config["RETENTION_DAYS"],
         documents=DOCUMENTS,
+        dataset=_dataset(canonical, days) if days else None,
     )
+
+
+def _dataset(package: str, days: list[queries.DayCounts]) -> dict[str, Any]:
+    """Describe a package's downloads in schema.org's words, for search engines."""
+    what = "all packages" if package == ALL_PACKAGES else package
+    return {
+        "@context": "https://schema.org",
+        "@type": "Dataset",
+        "name": f"Downloads of {what} from PyPI",
+        "description": f"Daily downloads of {what} from the Python Package Index, by Python"
+        " version, system, installer and release.",
+        "url": site_url() + url_for("pages.package", name=package),
+        "isAccessibleForFree": True,
+        "creator": {"@type": "Organization", "name": "PyPI Stats", "url": site_url()},
+        "temporalCoverage": f"{days[0].day}/{days[-1].day}",
+        "variableMeasured": "downloads",
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "name": document,
+                "encodingFormat": "application/json",
+                "contentUrl": site_url() + url_for(f"api.{document}", name=package),
+            }
+            for document in DOCUMENTS
+        ],
+    }
 
 
 def _tables(
