@@ -50,9 +50,10 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
 
 def _engine_options(threads: int) -> dict[str, Any]:
-    """Return a connection for each thread and one for the data revision, checked before use.
+    """Return a connection for each thread and one more, checked before use.
 
-    The keepalives end a wait for a server that has gone without a word.
+    By the other one the data revision is read, and a day is held that is being loaded. The
+    keepalives end a wait for a server that has gone without a word.
     """
     return {
         "pool_size": threads + 1,

@@ -14,7 +14,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from pypistats import ingest, queries, schedule, store
+from pypistats import ingest, queries, retention, schedule
 from pypistats.catalog import (
     DayState,
     InvalidNameError,
@@ -200,7 +200,7 @@ def _figure(number: int | None) -> str:
 @with_appcontext
 def purge_command(before: DayRange) -> None:
     """Drop the months that ended before DAY, with all their downloads."""
-    dropped = store.purge_before(before[0])
+    dropped = retention.purge_before(before[0])
     click.echo(f"dropped {', '.join(dropped) or 'nothing'}")
 
 

@@ -28,10 +28,10 @@ def ingest_day(
 ) -> int:
     """Replace what is stored for `day` by what `source` has; return how many packages the day has.
 
-    One transaction holds the rows, their sum, the ledger, the recent counts and the data's next
-    revision. `packages`, in normal form, limits it to these; None means all. `report` is told the
-    number of rows read so far, every `ROWS_A_REPORT` rows. Raises SourceError, and EmptyDayError
-    for a day without any rows: at this scale an empty day is a fault of the source.
+    One transaction holds the rows, their sum, the ledger, the recent counts, the totals and the
+    data's next revision. `packages`, in normal form, limits it to these; None means all. `report`
+    is told the number of rows read so far, every `ROWS_A_REPORT` rows. Raises SourceError, and
+    EmptyDayError for a day without any rows: at this scale an empty day is a fault of the source.
     """
     rows = _checked(source.fetch(day, day, packages), day)
     with store.transaction():
@@ -44,7 +44,7 @@ def ingest_day(
         downloads = store.add_sum(day, whole=packages is None)
         row = _ledger_row(day, source, packages=count, downloads=downloads, now=clock())
         ledger.record_load(row)
-        store.refresh_recent(day)
+        store.refresh_counts(day)
         store.bump_revision()
     told = "" if row.note is None else f", {row.state}: {row.note}"
     logger.info("ingested %s from %s: %d packages%s", day, source.name, count, told)

@@ -26,7 +26,9 @@ else:
 
 
 class Package(Model):
-    """A package and its recent downloads, without mirrors, up to the last loaded day.
+    """A package and its downloads, without mirrors: recent ones up to the last loaded day, and all.
+
+    `total` counts from the first day that was ever loaded.
 
     The collation "C" lets the unique index serve prefix searches.
     """
@@ -38,6 +40,7 @@ class Package(Model):
     last_day: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     last_week: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     last_month: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    total: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
     __table_args__ = (Index("packages_popular", last_month.desc()),)
 
@@ -60,6 +63,27 @@ class Daily(Model):
     system: Mapped[dict[str, int]] = mapped_column(JSON)
     installer: Mapped[dict[str, int]] = mapped_column(JSON)
     version: Mapped[dict[str, int]] = mapped_column(JSON)
+
+
+class Monthly(Model):
+    """A package's downloads in the days of a month that were purged, without mirrors.
+
+    What more of a month is to be kept gets columns here.
+    """
+
+    __tablename__ = "monthly"
+
+    package_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    month: Mapped[dt.date] = mapped_column(primary_key=True)
+    downloads: Mapped[int] = mapped_column(BigInteger)
+
+
+class PurgedDay(Model):
+    """A day that is in `monthly`, and so never counts again, should it be loaded again."""
+
+    __tablename__ = "purged_days"
+
+    day: Mapped[dt.date] = mapped_column(primary_key=True)
 
 
 class IngestedDay(Model):

@@ -135,18 +135,25 @@ def recent_of_several(packages: Sequence[str]) -> dict[str, Recent]:
 
 
 def total(package: str) -> int:
-    """Return the downloads of one package, without mirrors, on all stored days.
+    """Return the downloads of one package, without mirrors, since `first_day`.
 
     Raises PackageNotFoundError.
     """
     downloads: int | None = _execute(
-        "select (select coalesce(sum(without_mirrors), 0)::bigint from daily"
-        " where package_id = p.id) from packages p where name = :package",
-        package=package,
+        "select total from packages where name = :package", package=package
     ).scalar()
     if downloads is None:
         raise PackageNotFoundError(package)
     return downloads
+
+
+def first_day() -> dt.date | None:
+    """Return the first day that was ever loaded, purged ones included; None while none was."""
+    day: dt.date | None = _execute(
+        "select least((select min(day) from purged_days),"
+        " (select min(day) from ingested_days where state <> 'missing'))"
+    ).scalar()
+    return day
 
 
 def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:

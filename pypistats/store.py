@@ -2,16 +2,17 @@
 
 import contextlib
 import datetime as dt
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-import orjson
 import psycopg2.errors
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
-from pypistats.catalog import ALL_PACKAGES, CATEGORIES_KEPT, OTHER, Counts, PackageDay, Period
+from pypistats import totals
+from pypistats.catalog import ALL_PACKAGES, CATEGORIES_KEPT, OTHER, PackageDay, Period
 from pypistats.extensions import db
+from pypistats.partitions import ensure_partition
+from pypistats.staging import stage_rows
 
 LOADER_LOCK = 7001
 """The advisory lock that lets one loader write at a time; a crash releases it."""
@@ -19,10 +20,11 @@ LOADER_LOCK = 7001
 DAY_LOCK = 7002
 """The space of the advisory locks that let one worker at a time work on a day."""
 
+NO_DAY = dt.date(2000, 1, 1)
+"""Stands for the last loaded day while there is none: PyPI is younger."""
+
 _COLUMNS = "with_mirrors, without_mirrors, python_minor, system, installer, version"
-_MAPS = ("python_minor", "system", "installer", "version")
 _SUMMED_MAPS = ("python_minor", "system", "installer")
-_PARTITION = re.compile(r"daily_(\d{4})_(\d{2})")
 
 
 class RepeatedPackageError(Exception):
@@ -58,6 +60,11 @@ def day_lock(day: dt.date, *, wait: bool = False) -> Iterator[bool]:
                 connection.execute(text("select pg_advisory_unlock(:space, :day)"), key)
 
 
+def take_turn() -> None:
+    """Wait until no other loader writes, and let none until the transaction ends."""
+    _execute("select pg_advisory_xact_lock(:key)", key=LOADER_LOCK)
+
+
 def replace_day(
     day: dt.date, rows: Iterable[PackageDay], *, packages: Collection[str] | None = None
 ) -> int:
@@ -69,10 +76,12 @@ def replace_day(
     readers see the old day or the new one. Raises RepeatedPackageError when `rows` holds a
     package twice.
     """
-    _execute("select pg_advisory_xact_lock(:key)", key=LOADER_LOCK)
-    _ensure_partition(day)
-    _stage(rows)
+    stage_rows(rows)
+    # From here on loaders take turns. While a source is being read, which takes minutes, others go.
+    take_turn()
+    ensure_partition(day)
     _add_names()
+    totals.note_change(day, packages)
     _delete_day(day, packages)
     count = _insert_staged(day)
     if packages is None:
@@ -105,40 +114,60 @@ def add_sum(day: dt.date, *, whole: bool) -> int:
     return int(inserted.scalar())
 
 
-def refresh_recent(changed: dt.date) -> None:
-    """Count the recent downloads of all packages anew, if `changed` is a day that they cover.
+def refresh_counts(changed: dt.date) -> None:
+    """Count the downloads of each package anew, after `replace_day` has changed a day.
 
-    They end with the newest day in the ledger, and are counted from scratch, so that they can't
-    drift and any repeated ingest heals them.
+    The recent ones are counted from scratch, if the day is one that they cover, so that they
+    can't drift and any repeated ingest heals them. The totals take in what the day has changed;
+    should they not be the sum of their days then, they are counted from scratch as well.
     """
+    if not _covered(changed):
+        totals.add_change()
+    else:
+        _update_recent(total="p.total + coalesce(c.downloads, 0)", joined=totals.CHANGE)
+    if not totals.agree():
+        totals.rebuild()
+
+
+def refresh_recent() -> None:
+    """Count the recent downloads of all packages anew."""
+    _update_recent()
+
+
+def _covered(day: dt.date) -> bool:
     newest = newest_day()
-    if newest is None:
-        _execute("update packages set last_day = 0, last_week = 0, last_month = 0")
-    elif newest - changed < dt.timedelta(days=Period.MONTH.days):
-        # The newest day goes in as a value: by a subquery all months would be scanned.
-        _execute(
-            """
-            with recent as (
-                select package_id,
-                    coalesce(sum(without_mirrors) filter (where day = :newest), 0) as last_day,
-                    coalesce(sum(without_mirrors) filter (where day > :week), 0) as last_week,
-                    sum(without_mirrors) as last_month
-                from daily where day > :month and day <= :newest group by package_id
-            ), wanted as (
-                select p.id, coalesce(r.last_day, 0) as last_day,
-                    coalesce(r.last_week, 0) as last_week, coalesce(r.last_month, 0) as last_month
-                from packages p left join recent r on r.package_id = p.id
-            )
-            update packages p
-            set last_day = w.last_day, last_week = w.last_week, last_month = w.last_month
-            from wanted w
-            where w.id = p.id and (p.last_day, p.last_week, p.last_month)
-                is distinct from (w.last_day, w.last_week, w.last_month)
-            """,
-            newest=newest,
-            week=newest - dt.timedelta(days=Period.WEEK.days),
-            month=newest - dt.timedelta(days=Period.MONTH.days),
+    return newest is None or newest - day < dt.timedelta(days=Period.MONTH.days)
+
+
+def _update_recent(*, total: str = "p.total", joined: str = "") -> None:
+    """Set the recent downloads, which end with the newest loaded day, and the total with them."""
+    # It goes in as a value: by a subquery all months would be scanned.
+    newest = newest_day() or NO_DAY
+    _execute(
+        f"""
+        with recent as (
+            select package_id,
+                coalesce(sum(without_mirrors) filter (where day = :newest), 0) as last_day,
+                coalesce(sum(without_mirrors) filter (where day > :week), 0) as last_week,
+                sum(without_mirrors) as last_month
+            from daily where day > :month and day <= :newest group by package_id
+        ), wanted as (
+            select p.id, coalesce(r.last_day, 0) as last_day,
+                coalesce(r.last_week, 0) as last_week, coalesce(r.last_month, 0) as last_month,
+                {total} as total
+            from packages p left join recent r on r.package_id = p.id {joined}
         )
+        update packages p
+        set last_day = w.last_day, last_week = w.last_week, last_month = w.last_month,
+            total = w.total
+        from wanted w
+        where w.id = p.id and (p.last_day, p.last_week, p.last_month, p.total)
+            is distinct from (w.last_day, w.last_week, w.last_month, w.total)
+        """,
+        newest=newest,
+        week=newest - dt.timedelta(days=Period.WEEK.days),
+        month=newest - dt.timedelta(days=Period.MONTH.days),
+    )
 
 
 def bump_revision(packages: Collection[str] | None = None) -> None:
@@ -176,92 +205,8 @@ def newest_day() -> dt.date | None:
     return newest
 
 
-def purge_before(day: dt.date) -> list[str]:
-    """Drop the months that ended before `day`; return the names of their partitions.
-
-    Works in steps that each commit, since PostgreSQL detaches without blocking readers only
-    outside a transaction, and waits for those that have read: the caller's own ends here. A purge
-    that was cut off is finished by the next one.
-    """
-    db.session.commit()
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        # The ledger goes first: a purge cut off here leaves rows that no one reads.
-        connection.execute(
-            text("delete from ingested_days where day < :first"), {"first": day.replace(day=1)}
-        )
-        dropped = [
-            name for name, first in _partitions(connection).items() if _next_month(first) <= day
-        ]
-        for name in dropped:
-            _detach(connection, name)
-            connection.execute(text(f"drop table {name}"))
-    with transaction():
-        refresh_recent(newest_day() or day)
-        bump_revision()
-    return dropped
-
-
 def _execute(statement: str, **values: Any) -> Any:
     return db.session.execute(text(statement), values)
-
-
-def _ensure_partition(day: dt.date) -> None:
-    """Make the month's partition. Attaching lets readers go on, `partition of` would not."""
-    first = day.replace(day=1)
-    name = f"daily_{first:%Y_%m}"
-    if _execute("select to_regclass(:name)", name=name).scalar() is None:
-        _execute(f"create table {name} (like daily including all)")
-        _execute(
-            f"alter table daily attach partition {name}"
-            f" for values from ('{first}') to ('{_next_month(first)}')"
-        )
-
-
-def _next_month(first: dt.date) -> dt.date:
-    return (first + dt.timedelta(days=32)).replace(day=1)
-
-
-def _partitions(connection: Connection) -> Mapping[str, dt.date]:
-    """Return the first day of each month's table by its name, attached or not, oldest first."""
-    names = connection.execute(
-        text(
-            "select relname from pg_class where relkind = 'r' and relname ~ '^daily_[0-9_]+$'"
-            " and relnamespace = current_schema()::regnamespace order by relname"
-        )
-    ).scalars()
-    found = filter(None, map(_PARTITION.fullmatch, names))
-    return {match[0]: dt.date(int(match[1]), int(match[2]), 1) for match in found}
-
-
-def _detach(connection: Connection, name: str) -> None:
-    pending = connection.execute(
-        text("select inhdetachpending from pg_inherits where inhrelid = to_regclass(:name)"),
-        {"name": name},
-    ).scalar()
-    if pending is not None:
-        how = "finalize" if pending else "concurrently"
-        connection.execute(text(f"alter table daily detach partition {name} {how}"))
-
-
-def _stage(rows: Iterable[PackageDay]) -> None:
-    """Copy `rows` into a table of this transaction, without holding them in memory."""
-    _execute(
-        """
-        create temp table stage (
-            package text collate "C", with_mirrors bigint, without_mirrors bigint,
-            python_minor json, system json, installer json, version json
-        ) on commit drop
-        """
-    )
-    lines = _Lines(rows)
-    with contextlib.closing(db.session.connection().connection.cursor()) as cursor:
-        try:
-            cursor.copy_expert("copy stage from stdin", lines, size=1 << 16)
-        except psycopg2.Error:
-            if lines.error is not None:
-                raise lines.error from None
-            raise
-    _execute("analyze stage")
 
 
 def _add_names() -> None:
@@ -326,49 +271,3 @@ def _summed_map(column: str, rows: str) -> str:
             group by 1
         ) summed
     )"""
-
-
-class _Lines:
-    """The rows as lines of COPY's text format, read in pieces, as a file would be."""
-
-    def __init__(self, rows: Iterable[PackageDay]) -> None:
-        self.error: BaseException | None = None
-        self._rows = iter(rows)
-
-    def read(self, size: int) -> str:
-        """Return about `size` characters; an error of the rows is kept for whoever copies."""
-        lines: list[str] = []
-        length = 0
-        try:
-            for row in self._rows:
-                line = _line(row)
-                lines.append(line)
-                length += len(line)
-                if length >= size:
-                    break
-        except BaseException as error:
-            self.error = error
-            raise
-        return "".join(lines)
-
-
-def _line(row: PackageDay) -> str:
-    maps = "\t".join(_json(getattr(row, column)) for column in _MAPS)
-    return f"{row.package}\t{row.with_mirrors}\t{row.without_mirrors}\t{maps}\n"
-
-
-def _json(counts: Counts) -> str:
-    """Write a map for COPY, which wants JSON's backslashes doubled.
-
-    PostgreSQL can't take NUL apart from JSON, and user agents are free text: it is replaced.
-    """
-    written = orjson.dumps(counts).decode()
-    if "\\" not in written:
-        return written
-    if "\\u0000" in written:
-        cleaned: dict[str, int] = {}
-        for category, downloads in counts.items():
-            clean = category.replace("\0", "\N{REPLACEMENT CHARACTER}")
-            cleaned[clean] = cleaned.get(clean, 0) + downloads
-        written = orjson.dumps(cleaned).decode()
-    return written.replace("\\", "\\\\")

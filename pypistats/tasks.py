@@ -8,7 +8,7 @@ import datetime as dt
 from celery import Task, shared_task
 from flask import current_app
 
-from pypistats import demand, pipeline, queries, schedule, store, wants
+from pypistats import demand, pipeline, queries, retention, schedule, store, wants
 from pypistats.clock import utc_now
 from pypistats.pypi_store import TooFewNamesError, replace_names, save_info
 from pypistats.sources import DownloadSource, SourceError
@@ -37,6 +37,16 @@ def queue_due_days() -> list[str]:
     for day in days:
         ingest_day.apply_async((day,), expires=config["SCHEDULE_SECONDS"])
     return days
+
+
+@shared_task(name="purge-old-months")
+def purge_old_months() -> list[str]:
+    """Drop the months that ended before the days that are kept; return their tables' names."""
+    newest = queries.data_status().last_day
+    if newest is None:
+        return []
+    kept = dt.timedelta(days=current_app.config["RETENTION_DAYS"] - 1)
+    return retention.purge_before(newest - kept)
 
 
 @shared_task(

@@ -70,7 +70,7 @@ def timetable(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     seconds = config["SCHEDULE_SECONDS"]
     tasks = []
     if config["SOURCE"] != "none":
-        tasks += ["queue-due-days"]
+        tasks += ["queue-due-days", "purge-old-months"]
     if config["PYPI_URL"]:
         tasks += ["queue-wants", "refresh-names"]
     return {

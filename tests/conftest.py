@@ -86,9 +86,16 @@ def app(session_app: Flask) -> Iterator[Flask]:
         ).scalars()
         for month in months.all():
             db.session.execute(text(f"drop table {month}"))
-        db.session.execute(text("truncate ingested_days, package_info, known_names, chores, wants"))
+        db.session.execute(
+            text(
+                "truncate ingested_days, purged_days, monthly, package_info, known_names, chores,"
+                " wants"
+            )
+        )
         db.session.execute(text("delete from packages where name <> '__all__'"))
-        db.session.execute(text("update packages set last_day = 0, last_week = 0, last_month = 0"))
+        db.session.execute(
+            text("update packages set last_day = 0, last_week = 0, last_month = 0, total = 0")
+        )
         store.bump_revision()
         db.session.commit()
 

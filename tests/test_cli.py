@@ -199,11 +199,3 @@ def test_status_shows_the_window_day_by_day_and_the_sizes(
         ["1", "missing,", "2", "loaded,", "0", "suspect,", "0", "final"],
     ]
     assert [line.split()[0] for line in lines[5:]] == ["daily_2026_03", "packages"]
-
-
-def test_purge_drops_old_months(app: Flask, runner: FlaskCliRunner) -> None:
-    load(app, *ROWS)
-
-    assert runner.invoke(args=["purge", str(DAY)]).output == "dropped nothing\n"
-    assert runner.invoke(args=["purge", "2026-04-01"]).output == "dropped daily_2026_03\n"
-    assert stored(app) == []

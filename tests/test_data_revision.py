@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import text
 
-from pypistats import ingest, queries, store
+from pypistats import ingest, queries, retention, store
 from pypistats.catalog import ALL_PACKAGES
 from pypistats.extensions import db
 from pypistats.queries import DataRevision, Revision
@@ -64,7 +64,7 @@ def test_a_purge_gives_the_data_its_next_revision() -> None:
     ingest.ingest_day(DAY, FixedSource(package_day("flask")))
     before = queries.revision()
 
-    store.purge_before(DAY + dt.timedelta(days=31))
+    retention.purge_before(DAY + dt.timedelta(days=31))
 
     assert queries.revision().whole.number == before.latest + 1
 

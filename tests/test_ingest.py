@@ -5,9 +5,8 @@ from collections.abc import Iterable
 
 import psycopg2
 import pytest
-from sqlalchemy import text
 
-from pypistats import ingest, queries, store
+from pypistats import ingest, queries
 from pypistats.catalog import (
     ALL_PACKAGES,
     CATEGORIES_KEPT,
@@ -15,7 +14,6 @@ from pypistats.catalog import (
     LedgerDay,
     PackageDay,
 )
-from pypistats.extensions import db
 from pypistats.sources import SourceError
 from tests.fixed_source import DAY, FixedSource, package_day
 
@@ -243,34 +241,6 @@ def test_loading_a_package_that_had_no_downloads_removes_what_was_stored() -> No
 
     assert stored() == [package_day("requests")]
     assert the_sum()[:2] == (10, 10)
-
-
-def test_purging_drops_whole_months_and_keeps_the_sum_right() -> None:
-    for day in (dt.date(2026, 1, 31), dt.date(2026, 2, 28), dt.date(2026, 3, 1)):
-        ingest.ingest_day(day, FixedSource(package_day("flask", day, downloads=day.day)))
-
-    assert store.purge_before(dt.date(2026, 2, 27)) == ["daily_2026_01"]
-    assert list(queries.ledger()) == [dt.date(2026, 3, 1), dt.date(2026, 2, 28)]
-    assert [row.day for row in queries.package_days(ALL_PACKAGES, days=999)] == [
-        "2026-02-28",
-        "2026-03-01",
-    ]
-
-    assert store.purge_before(dt.date(2026, 4, 1)) == ["daily_2026_02", "daily_2026_03"]
-    assert queries.ledger() == {}
-    assert queries.package_days(ALL_PACKAGES, days=999) == []
-    assert queries.recent(ALL_PACKAGES) == queries.recent("flask") == (0, 0, 0)
-
-
-def test_a_purge_that_was_cut_off_is_finished_by_the_next() -> None:
-    ingest.ingest_day(DAY, FixedSource(package_day("flask")))
-    db.session.execute(text("alter table daily detach partition daily_2026_03"))
-    db.session.commit()
-
-    assert store.purge_before(dt.date(2026, 4, 1)) == ["daily_2026_03"]
-    ingest.ingest_day(DAY, FixedSource(package_day("flask")))
-
-    assert stored() == [package_day("flask")]
 
 
 def test_a_database_error_is_not_taken_for_the_sources() -> None:

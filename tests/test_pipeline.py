@@ -150,7 +150,7 @@ def test_a_database_that_goes_away_midway_leaves_the_day_due(
         db.session.execute(text("select pg_terminate_backend(pg_backend_pid())"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "refresh_recent", cut)
+        patch.setattr(store, "refresh_counts", cut)
         with pytest.raises(OperationalError):
             tend(source, clock)
 

@@ -1,5 +1,6 @@
 """The tasks: what beat queues exists, and work that is asked for twice is done once."""
 
+import datetime as dt
 import logging
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from celery import Celery
 from flask import Flask
 
-from pypistats import create_app, queries, tasks
+from pypistats import create_app, ingest, queries, tasks
 from pypistats.catalog import PackageDay
 from pypistats.config import ConfigError
 from pypistats.sources import SourceError
@@ -40,7 +41,7 @@ def stored(app: Flask) -> list[PackageDay]:
 def test_every_entry_of_the_timetable_names_a_task(celery: Celery[Any]) -> None:
     named = {entry["task"] for entry in celery.conf.beat_schedule.values()}
 
-    assert named == {"queue-due-days", "queue-wants", "refresh-names"}
+    assert named == {"queue-due-days", "purge-old-months", "queue-wants", "refresh-names"}
     assert named <= set(celery.tasks)
 
 
@@ -51,6 +52,7 @@ def test_every_task_has_a_name_of_its_own_an_end_and_is_not_lost_with_its_worker
 
     assert sorted(task.name for task in ours) == [
         "ingest-day",
+        "purge-old-months",
         "queue-due-days",
         "queue-wants",
         "refresh-names",
@@ -85,6 +87,17 @@ def test_a_failure_of_the_source_raises(celery: Celery[Any], source: FixedSource
 
     with pytest.raises(SourceError, match="broke off"):
         celery.tasks["ingest-day"](DAY.isoformat())
+
+
+def test_old_months_are_purged_by_what_is_kept(celery: Celery[Any], app: Flask) -> None:
+    purge = celery.tasks["purge-old-months"]
+    assert purge() == []
+    with app.app_context():
+        for day in (DAY - dt.timedelta(days=200), DAY - dt.timedelta(days=179), DAY):
+            ingest.ingest_day(day, FixedSource(package_day("flask", day)))
+
+    assert purge() == ["daily_2025_08"]
+    assert purge() == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,55 @@
+"""STORE: old months go, by dropping their tables whole; what they add to the totals stays."""
+
+import datetime as dt
+
+from sqlalchemy import Connection, text
+
+from pypistats import store, totals
+from pypistats.extensions import db
+from pypistats.partitions import drop, next_month, partitions
+
+PURGE_LOCK = 7003
+"""The advisory lock that lets one purge at a time drop tables."""
+
+
+def purge_before(day: dt.date) -> list[str]:
+    """Drop the months that ended before `day`; return the names of their tables.
+
+    Works in steps that each commit, since PostgreSQL detaches without blocking readers only
+    outside a transaction: the caller's own ends here. A purge that was cut off is finished by
+    the next one. While another one is at work, nothing is dropped.
+    """
+    db.session.commit()
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.execute(text(f"select pg_try_advisory_lock({PURGE_LOCK})")).scalar():
+            return []
+        try:
+            dropped = _purge(connection, day)
+        finally:
+            connection.execute(text(f"select pg_advisory_unlock({PURGE_LOCK})"))
+    if dropped:
+        with store.transaction():
+            store.take_turn()
+            store.refresh_recent()
+            store.bump_revision()
+    return dropped
+
+
+def _purge(connection: Connection, day: dt.date) -> list[str]:
+    old = {
+        name: first for name, first in partitions(connection).items() if next_month(first) <= day
+    }
+    for name, first in old.items():
+        with store.transaction():
+            store.take_turn()
+            totals.fold_month(name, first)
+            _forget(next_month(first))
+        drop(connection, name)
+    with store.transaction():
+        _forget(day.replace(day=1))
+    return list(old)
+
+
+def _forget(until: dt.date) -> None:
+    """Take the days before one out of the ledger."""
+    db.session.execute(text("delete from ingested_days where day < :until"), {"until": until})

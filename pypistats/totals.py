@@ -1,0 +1,132 @@
+"""STORE: the downloads of each package since the first loaded day, in `packages.total`.
+
+A total is the sum of the package's months in `monthly`, into which purged days were folded, and
+of its days in `daily` that were not. Every load changes it by what the day has changed, so that
+no load has to add up all days.
+"""
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import text
+
+from pypistats.catalog import ALL_PACKAGES
+from pypistats.extensions import db
+
+CHANGE = "left join change c on c.package_id = p.id"
+"""What joins the noted change to `packages p`."""
+
+_NOT_FOLDED = "not exists (select from purged_days f where f.day = d.day)"
+"""Whether a day in `daily d` still counts. One that was purged and loaded again counts already."""
+
+
+def note_change(day: dt.date, packages: Collection[str] | None) -> None:
+    """Note by how much each package's total changes when the staged rows replace the day's.
+
+    `packages` limits the rows that are replaced; None means all.
+    """
+    replaced = "" if packages is None else "and p.name = any(:packages)"
+    _execute(
+        f"""
+        create temp table change on commit drop as
+        select package_id, sum(downloads)::bigint as downloads
+        from (
+            select p.id as package_id, s.without_mirrors as downloads
+            from stage s join packages p on p.name = s.package
+            union all
+            select d.package_id, -d.without_mirrors
+            from daily d join packages p on p.id = d.package_id
+            where d.day = :day and p.name <> :all {replaced}
+        ) d
+        where not exists (select from purged_days f where f.day = :day)
+        group by package_id having sum(downloads) <> 0
+        """,
+        day=day,
+        all=ALL_PACKAGES,
+        packages=None if packages is None else list(packages),
+    )
+    _execute(
+        """
+        insert into change
+        select p.id, coalesce((select sum(downloads) from change), 0)
+        from packages p where p.name = :all
+        """,
+        all=ALL_PACKAGES,
+    )
+    _execute("analyze change")
+
+
+def add_change() -> None:
+    """Add what was noted to the totals."""
+    _execute(
+        """
+        update packages p set total = p.total + c.downloads
+        from change c where c.package_id = p.id and c.downloads <> 0
+        """
+    )
+
+
+def agree() -> bool:
+    """Tell whether the total over all packages is the sum of its days.
+
+    It is not when rows were taken out of the store by hand.
+    """
+    found: bool = _execute(
+        f"""
+        select p.total = (select coalesce(sum(downloads), 0) from monthly where package_id = p.id)
+            + (select coalesce(sum(without_mirrors), 0) from daily d
+                where d.package_id = p.id and {_NOT_FOLDED})
+        from packages p where p.name = :all
+        """,
+        all=ALL_PACKAGES,
+    ).scalar()
+    return found
+
+
+def rebuild() -> None:
+    """Count all totals from scratch, which reads every row there is."""
+    _execute(
+        f"""
+        with counted as (
+            select package_id, sum(downloads) as downloads
+            from (
+                select package_id, downloads from monthly
+                union all
+                select package_id, without_mirrors from daily d where {_NOT_FOLDED}
+            ) each group by package_id
+        ), wanted as (
+            select p.id, coalesce(c.downloads, 0) as total
+            from packages p left join counted c on c.package_id = p.id
+        )
+        update packages p set total = w.total from wanted w where w.id = p.id and p.total <> w.total
+        """
+    )
+
+
+def fold_month(name: str, first: dt.date) -> None:
+    """Add up a month's table in `monthly`, and let the ledger forget its days. It can be repeated.
+
+    The days are kept in `purged_days`, so that they never count again.
+    """
+    _execute(
+        f"""
+        insert into monthly as m (package_id, month, downloads)
+        select package_id, :first, sum(without_mirrors) from {name} d where {_NOT_FOLDED}
+        group by package_id
+        on conflict (package_id, month) do update set downloads = m.downloads + excluded.downloads
+        """,
+        first=first,
+    )
+    _execute(
+        f"""
+        insert into purged_days (day)
+        select day from {name} where package_id = (select id from packages where name = :all)
+        on conflict do nothing
+        """,
+        all=ALL_PACKAGES,
+    )
+
+
+def _execute(statement: str, **values: Any) -> Any:
+    return db.session.execute(text(statement), values)
