@@ -16,6 +16,7 @@ from pypistats.config import load_config
 from pypistats.demand import register_demand
 from pypistats.extensions import celery_init_app, db, migrate
 from pypistats.limits import register_limits
+from pypistats.render import register_renderer
 from pypistats.security import register_security
 from pypistats.views import api, badge, crawlers, health, pages, status
 from pypistats.views.filters import register_filters
@@ -82,6 +83,7 @@ def _register(app: Flask) -> None:
     register_demand(app)
     register_assets(app, ROOT / "static")
     register_filters(app)
+    register_renderer(app)
     for blueprint in (pages.bp, api.bp, badge.bp, crawlers.bp, health.bp, status.bp):
         app.register_blueprint(blueprint)
     cli.register_commands(app)

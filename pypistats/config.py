@@ -251,6 +251,24 @@ SETTINGS = (
         _whole_number(0, 3_600),
     ),
     Setting(
+        "BROWSER_PATH",
+        None,
+        "the Chrome or Chromium that draws pictures of charts; by default the best one on `PATH`",
+    ),
+    Setting(
+        "RENDER_SECONDS",
+        "15",
+        "the seconds that a picture may take, at most half of them waiting; then it answers 503",
+        _whole_number(1, 300),
+    ),
+    Setting(
+        "RENDER_PLACES",
+        "3",
+        "how many requests of a web process may wait for a picture; the next one answers 503 at"
+        " once. Fewer than `WEB_THREADS`, so that other requests needn't wait",
+        _whole_number(1, 1_000),
+    ),
+    Setting(
         "HOST",
         "0.0.0.0",  # noqa: S104
         "the address gunicorn listens on; `make run` sets 127.0.0.1",

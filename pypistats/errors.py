@@ -20,6 +20,7 @@ from werkzeug.exceptions import (
 
 from pypistats import badges, queries
 from pypistats.queries import PackageNotFoundError
+from pypistats.render import RenderUnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ParameterError, _parameter_error)
     app.register_error_handler(PackageNotFoundError, _package_not_found)
+    app.register_error_handler(RenderUnavailableError, _render_unavailable)
     for unreachable in (OperationalError, PoolTimeoutError):
         app.register_error_handler(unreachable, _database_error)
     app.register_error_handler(DBAPIError, _database_error)
@@ -78,6 +80,10 @@ def _parameter_error(error: ParameterError) -> Response:
 def _package_not_found(error: PackageNotFoundError) -> Response:
     message = f"There is no package named {_shortened(error.package)!r} here."
     return _answer(ErrorDocument(NotFound.code, "Not Found", message, None), asked=error.package)
+
+
+def _render_unavailable(error: RenderUnavailableError) -> Response:
+    return _http_error(ServiceUnavailable(str(error), retry_after=error.retry_after))
 
 
 def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
