@@ -15,6 +15,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from pypistats import ingest, queries, retention, schedule
+from pypistats.budget import DailyBudget
 from pypistats.catalog import (
     DayState,
     InvalidNameError,
@@ -249,7 +250,8 @@ def _open_source(
         sample = SampleSource(until, (until - since).days + 1)
         return sample, sample.days()
     try:
-        source = open_source(name, current_app.config, until=until)
+        budget = DailyBudget(current_app.config["BIGQUERY_DAILY_BUDGET"])
+        source = open_source(name, current_app.config, until=until, budget=budget)
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
     return source, _each_day(since, until)

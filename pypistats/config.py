@@ -184,6 +184,12 @@ SETTINGS = (
         _whole_number(1, 2**60),
     ),
     Setting(
+        "BIGQUERY_DAILY_BUDGET",
+        str(1024 * GIB),
+        "the bytes that may be billed in a UTC day; what needs more waits for the next one",
+        _whole_number(0, 2**60),
+    ),
+    Setting(
         "CLICKHOUSE_URL",
         "https://sql-clickhouse.clickhouse.com",
         "the HTTP address of a ClickHouse with ClickPy's tables; by default the public one",

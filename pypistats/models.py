@@ -196,3 +196,20 @@ class Want(Model):
     due_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), index=True)
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class BilledQuery(Model):
+    """A query that was, or may be, billed: what was set aside for it, and what it then cost.
+
+    `packages` is how many it asked for, None being all; `billed` is None while that is not known.
+    """
+
+    __tablename__ = "billed_queries"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    begun_at: Mapped[dt.datetime] = mapped_column(DateTime(timezone=True), index=True)
+    days: Mapped[int]
+    packages: Mapped[int | None]
+    estimated: Mapped[int] = mapped_column(BigInteger)
+    billed: Mapped[int | None] = mapped_column(BigInteger)
+    job_id: Mapped[str | None] = mapped_column(Text)

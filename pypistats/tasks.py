@@ -9,6 +9,7 @@ from celery import Task, shared_task
 from flask import current_app
 
 from pypistats import demand, pipeline, queries, retention, schedule, store, wants
+from pypistats.budget import DailyBudget
 from pypistats.clock import utc_now
 from pypistats.pypi_store import TooFewNamesError, replace_names, save_info
 from pypistats.sources import DownloadSource, SourceError
@@ -67,7 +68,12 @@ def ingest_day(self: "Task[[str], str | None]", day: str) -> str | None:
     config = current_app.config
 
     def source() -> DownloadSource:
-        return open_source(config["SOURCE"], config, until=schedule.last_open_day(utc_now()))
+        return open_source(
+            config["SOURCE"],
+            config,
+            until=schedule.last_open_day(utc_now()),
+            budget=DailyBudget(config["BIGQUERY_DAILY_BUDGET"]),
+        )
 
     date = dt.date.fromisoformat(day)
     return pipeline.tend_day(date, source, retrying=self.request.retries > 0)

@@ -6,6 +6,7 @@ import pytest
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
+from pypistats.sources import Budget
 from pypistats.sources.bigquery import BigQuerySource, Patience
 from pypistats.sources.bigquery_clients import make_clients
 from tests.bigquery_emulator import Emulator
@@ -55,12 +56,16 @@ def make_source(bigquery_client: bigquery.Client) -> Source:
     """Give a maker of sources that talk to the proxy."""
 
     def make(
-        storage_client: BigQueryReadClient | None = None, *, max_bytes_per_day: int = 5_000
+        storage_client: BigQueryReadClient | None = None,
+        *,
+        max_bytes_per_day: int = 5_000,
+        budget: Budget | None = None,
     ) -> BigQuerySource:
         return BigQuerySource(
             bigquery_client,
             max_bytes_per_day=max_bytes_per_day,
             storage_client=storage_client,
+            budget=budget,
             patience=IMPATIENT,
         )
 

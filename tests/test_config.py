@@ -29,6 +29,7 @@ def test_defaults_hold_where_nothing_is_set() -> None:
         "BIGQUERY_PROJECT": None,
         "BIGQUERY_CREDENTIALS": None,
         "BIGQUERY_MAX_BYTES_PER_DAY": 512 * 2**30,
+        "BIGQUERY_DAILY_BUDGET": 2**40,
         "CLICKHOUSE_URL": "https://sql-clickhouse.clickhouse.com",
         "CLICKHOUSE_USER": "demo",
         "CLICKHOUSE_PASSWORD": None,

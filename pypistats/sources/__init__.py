@@ -3,13 +3,52 @@
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pypistats.catalog import PackageDay
 
 
 class SourceError(Exception):
     """The source can't give what was asked of it; the message says which fact stands in the way."""
+
+
+class BudgetError(SourceError):
+    """What is left of the budget does not allow a query."""
+
+
+class PlannedQuery(NamedTuple):
+    """A query that will be billed: of so many days and packages, None being all of them.
+
+    Its dry run is exact for all packages, and an upper bound, and a high one, for some.
+    """
+
+    days: int
+    packages: int | None
+    dry_run_bytes: int
+
+
+class Budget(Protocol):
+    """Lets queries be run, or not. Sources that bill ask it before each."""
+
+    def reserve(self, query: PlannedQuery) -> int:
+        """Set aside what the query will cost; return a number to settle it by.
+
+        Raises BudgetError if there is not so much left.
+        """
+
+    def settle(self, reserved: int, bytes_billed: int, job_id: str | None) -> None:
+        """Put what was billed in the place of what was set aside."""
+
+
+class Unlimited:
+    """The budget of one who has agreed to what a query costs."""
+
+    def reserve(self, query: PlannedQuery) -> int:
+        """Allow everything."""
+        return 0
+
+    def settle(self, reserved: int, bytes_billed: int, job_id: str | None) -> None:
+        """Keep nothing."""
 
 
 @dataclass(frozen=True, slots=True)

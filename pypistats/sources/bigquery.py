@@ -24,7 +24,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
 from pypistats.catalog import CATEGORIES_KEPT, MIRRORS, SYSTEMS, VERSIONS_KEPT, PackageDay
-from pypistats.sources import FetchCost, SourceError
+from pypistats.sources import Budget, FetchCost, PlannedQuery, SourceError, Unlimited
 from pypistats.sources.bigquery_clients import make_clients
 
 if TYPE_CHECKING:
@@ -112,8 +112,10 @@ class BigQuerySource:
         *,
         max_bytes_per_day: int,
         storage_client: "BigQueryReadClient | None" = None,
+        budget: Budget | None = None,
         patience: Patience | None = None,
     ) -> None:
+        self._budget = budget or Unlimited()
         self._client = client
         self._storage = storage_client
         self._max_bytes_per_day = max_bytes_per_day
@@ -161,10 +163,7 @@ class BigQuerySource:
         self._add_cost(dry_run_bytes=dry_run_bytes)
         if dry_run_bytes > self._allowed(asked):
             raise _over_limit(asked, allowed=self._allowed(asked), needed=dry_run_bytes)
-        job = self._start(asked)
-        self._wait(job, asked)
-        billed = job.total_bytes_billed or 0
-        self._add_cost(bytes_billed=billed, job_id=job.job_id)
+        job = self._spend(asked, dry_run_bytes)
         rows = self._result(job, asked)
         logger.info(
             "BigQuery job %s for %s: %d rows, %d bytes by dry run, %d bytes billed",
@@ -172,7 +171,7 @@ class BigQuerySource:
             asked,
             rows.total_rows,
             dry_run_bytes,
-            billed,
+            job.total_bytes_billed or 0,
         )
         count = 0
         for record in self._records(job, rows):
@@ -180,6 +179,25 @@ class BigQuerySource:
             yield _package_day(*record)
         if count != rows.total_rows:
             raise SourceError(f"BigQuery gave {count} of the {rows.total_rows} rows of {asked}")
+
+    def _spend(self, asked: _Range, dry_run_bytes: int) -> bigquery.QueryJob:
+        """Run the query within the budget; return its job when it is done, however it ended.
+
+        A query that BigQuery refuses to start is not billed. Of one whose end can't be seen that
+        is not known, so what was set aside for it stays so.
+        """
+        packages = None if asked.packages is None else len(asked.packages)
+        reserved = self._budget.reserve(PlannedQuery(asked.days, packages, dry_run_bytes))
+        try:
+            job = self._start(asked)
+        except GoogleAPICallError:
+            self._budget.settle(reserved, 0, None)
+            raise
+        self._wait(job, asked)
+        billed = job.total_bytes_billed or 0
+        self._budget.settle(reserved, billed, job.job_id)
+        self._add_cost(bytes_billed=billed, job_id=job.job_id)
+        return job
 
     def _dry_run(self, asked: _Range) -> int:
         """Return how many bytes the query would read."""
@@ -382,7 +400,11 @@ def _one_line(error: Exception) -> str:
 
 
 def open_source(
-    *, project: str | None, credentials: str | None, max_bytes_per_day: int
+    *,
+    project: str | None,
+    credentials: str | None,
+    max_bytes_per_day: int,
+    budget: Budget | None = None,
 ) -> BigQuerySource:
     """Return a source; `make_clients` tells what `project` and `credentials` are.
 
@@ -390,5 +412,8 @@ def open_source(
     """
     client, storage_client = make_clients(project=project, credentials=credentials)
     return BigQuerySource(
-        client, max_bytes_per_day=max_bytes_per_day, storage_client=storage_client
+        client,
+        max_bytes_per_day=max_bytes_per_day,
+        storage_client=storage_client,
+        budget=budget,
     )

@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from pypistats.config import ConfigError
-from pypistats.sources import DownloadSource
+from pypistats.sources import Budget, DownloadSource
 
 SAMPLE_DAYS = 180
 
 
-def open_source(name: str, config: Mapping[str, Any], *, until: dt.date) -> DownloadSource:
+def open_source(
+    name: str, config: Mapping[str, Any], *, until: dt.date, budget: Budget | None = None
+) -> DownloadSource:
     """Return the source of that name; `until` is the last day that a sample has.
+
+    A source that bills keeps within `budget`; None is for one who has agreed to what it costs.
 
     Raises ConfigError for a setting that can't be, SourceError where there are no credentials.
     """
@@ -19,7 +23,7 @@ def open_source(name: str, config: Mapping[str, Any], *, until: dt.date) -> Down
         from pypistats.sources.sample import SampleSource  # noqa: PLC0415
 
         return SampleSource(until, SAMPLE_DAYS)
-    return _open_clickhouse(config) if name == "clickhouse" else _open_bigquery(config)
+    return _open_clickhouse(config) if name == "clickhouse" else _open_bigquery(config, budget)
 
 
 def _open_clickhouse(config: Mapping[str, Any]) -> DownloadSource:
@@ -33,7 +37,7 @@ def _open_clickhouse(config: Mapping[str, Any]) -> DownloadSource:
     )
 
 
-def _open_bigquery(config: Mapping[str, Any]) -> DownloadSource:
+def _open_bigquery(config: Mapping[str, Any], budget: Budget | None) -> DownloadSource:
     from pypistats.sources import bigquery  # noqa: PLC0415
 
     try:
@@ -41,6 +45,7 @@ def _open_bigquery(config: Mapping[str, Any]) -> DownloadSource:
             project=config["BIGQUERY_PROJECT"],
             credentials=config["BIGQUERY_CREDENTIALS"],
             max_bytes_per_day=config["BIGQUERY_MAX_BYTES_PER_DAY"],
+            budget=budget,
         )
     except ValueError as error:
         raise ConfigError(f"BIGQUERY_CREDENTIALS: {error}") from error
