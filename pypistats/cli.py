@@ -14,7 +14,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from pypistats import ingest, queries, retention, schedule
+from pypistats import ingest, queries, retention, schedule, store
 from pypistats.budget import DailyBudget
 from pypistats.catalog import (
     DayState,
@@ -28,12 +28,22 @@ from pypistats.config import ConfigError
 from pypistats.sources import DownloadSource, SourceError
 from pypistats.sources.opening import SAMPLE_DAYS, open_source
 
+DOLLARS_A_TIB = 6.25
+"""What BigQuery takes for reading, once the free amount of a month is used up."""
+
 DayRange = tuple[dt.date, dt.date]
 
 
 def register_commands(app: Flask) -> None:
     """Give the app its commands."""
-    for command in (ingest_command, sample_command, export_command, status_command, purge_command):
+    for command in (
+        ingest_command,
+        backfill_command,
+        sample_command,
+        export_command,
+        status_command,
+        purge_command,
+    ):
         app.cli.add_command(command)
 
 
@@ -115,6 +125,28 @@ def ingest_command(
         ingest_days(opened, found, packages=packages)
     except SourceError as error:
         raise click.ClickException(str(error)) from error
+
+
+@click.command("backfill")
+@click.argument("days", metavar="SINCE..UNTIL", type=DaysType())
+@click.option("--yes", is_flag=True, help="Load without asking.")
+@with_appcontext
+def backfill_command(days: DayRange, *, yes: bool) -> None:
+    """Load the days that are missing, the newest first, from the schedule's source.
+
+    Tells first how many days, bytes and dollars that will be. It can be ended at any time: run
+    again, it goes on where it was.
+    """
+    _check_kept(days[0])
+    loaded = {row.day for row in queries.loaded_days()}
+    missing = [day for day in _each_day(*days) if day not in loaded]
+    try:
+        source = _schedules_source(days[1])
+        there = _tell_cost(source, missing)
+        if there and (yes or click.confirm("Load them?")):
+            ingest_days(source, there, replace=False)
+    except SourceError as error:
+        raise click.ClickException(f"{error}. Run again, it goes on from here") from error
 
 
 @click.command("sample")
@@ -257,6 +289,38 @@ def _open_source(
     return source, _each_day(since, until)
 
 
+def _check_kept(since: dt.date) -> None:
+    """Refuse days that the schedule would soon drop again."""
+    last = queries.data_status().last_day or yesterday()
+    first = last - dt.timedelta(days=current_app.config["RETENTION_DAYS"] - 1)
+    if since < first:
+        raise click.UsageError(
+            f"RETENTION_DAYS keeps days from {first} on; a larger one keeps more"
+        )
+
+
+def _schedules_source(until: dt.date) -> DownloadSource:
+    name = current_app.config["SOURCE"]
+    if name == "none":
+        raise click.UsageError("SOURCE is none: say where the days come from")
+    try:
+        return open_source(name, current_app.config, until=max(until, yesterday()))
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _tell_cost(source: DownloadSource, days: list[dt.date]) -> list[dt.date]:
+    """Say what loading the days will cost; return those that the source has."""
+    sizes = {day: source.estimate(day, day) for day in days}
+    there = [day for day, size in sizes.items() if size != 0]
+    click.echo(f"{len(days)} days are missing, and {source.name} has {len(there)} of them")
+    needed = sum(size or 0 for size in sizes.values())
+    if needed:
+        dollars = needed / 2**40 * DOLLARS_A_TIB
+        click.echo(f"{needed:,} bytes to read, which is ${dollars:,.2f} at ${DOLLARS_A_TIB} a TiB")
+    return there
+
+
 def _each_day(since: dt.date, until: dt.date) -> list[dt.date]:
     return [since + dt.timedelta(days=n) for n in range((until - since).days + 1)]
 
@@ -272,20 +336,26 @@ def _told(rows: Iterable[PackageDay], progress: Progress) -> Iterator[PackageDay
 
 
 def ingest_days(
-    source: DownloadSource, days: list[dt.date], *, packages: tuple[str, ...] | None = None
+    source: DownloadSource,
+    days: list[dt.date],
+    *,
+    packages: tuple[str, ...] | None = None,
+    replace: bool = True,
 ) -> None:
     """Load the days, the newest first, so that what people look at most is there first.
 
-    A day that the source lacks is passed over and reported at the end; any other fault ends the
-    run. Both raise SourceError.
+    Unless it shall `replace` them, days that are loaded are left. One that the source lacks is
+    passed over and reported at the end; any other fault ends the run. Both raise SourceError.
     """
     empty = []
     with Progress(len(days)) as progress:
         for day in sorted(days, reverse=True):
+            told = functools.partial(progress.rows, day)
             try:
-                count = ingest.ingest_day(
-                    day, source, packages=packages, report=functools.partial(progress.rows, day)
-                )
+                with store.day_lock(day, wait=True):
+                    if not replace and queries.is_loaded(day):
+                        continue
+                    count = ingest.ingest_day(day, source, packages=packages, report=told)
             except ingest.EmptyDayError as error:
                 empty.append(error)
                 continue

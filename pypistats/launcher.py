@@ -166,8 +166,9 @@ def _run(addresses: dict[str, str], folder: Path) -> None:
     environ = {"HOST": "127.0.0.1"} | os.environ | own
     port = load_config(environ)["PORT"]
     _check_port(port)
-    _write_environment(folder / "env", own | {"PATH": f"{programs}{os.pathsep}$PATH"})
-    environ["SOURCE"] = _prepare_data(create_app(environ), environ)
+    environ["SOURCE"] = source = _prepare_data(create_app(environ), environ)
+    shell = own | {"PATH": f"{programs}{os.pathsep}$PATH", "SOURCE": source}
+    _write_environment(folder / "env", shell)
     _serve(environ, port)
 
 

@@ -53,7 +53,9 @@ def tend_day(
 
 def _look_and_fetch(day: dt.date, source: DownloadSource, clock: Clock) -> DayState:
     seen = source.estimate(day, day)
-    known = queries.ledger()
+    # Nothing stays locked while the source is read, so that a deploy can alter the tables.
+    with store.transaction():
+        known = queries.ledger()
     decision = schedule.decide(day, known, seen, clock())
     if decision.fetch:
         ingest.ingest_day(day, source, clock=clock)

@@ -262,6 +262,11 @@ def loaded_days() -> list[LedgerDay]:
     return [row for row in ledger().values() if row.state is not DayState.MISSING]
 
 
+def is_loaded(day: dt.date) -> bool:
+    """Tell whether a day is loaded, whatever else is to be done for it."""
+    return any(row.day == day for row in loaded_days())
+
+
 def day_marks(*, days: int) -> DayMarks:
     """Return the missing and the suspect ones of the newest `days` days, in order.
 

@@ -1,7 +1,9 @@
 """The commands: what they load and print, and that a failure is seen in the exit code."""
 
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -9,7 +11,7 @@ from flask.testing import FlaskCliRunner
 
 from pypistats import cli, ingest, queries
 from pypistats.catalog import PackageDay
-from pypistats.sources import files
+from pypistats.sources import SourceError, files
 from tests.fixed_source import DAY, FixedSource, package_day
 
 DAY_BEFORE = DAY - dt.timedelta(days=1)
@@ -125,7 +127,7 @@ def test_bad_credentials_are_refused_by_their_variable_and_not_shown(
     assert "hunter2" not in result.output
 
 
-@pytest.mark.parametrize("command", ["ingest", "sample", "export", "status", "purge"])
+@pytest.mark.parametrize("command", ["ingest", "backfill", "sample", "export", "status", "purge"])
 def test_every_command_explains_itself(runner: FlaskCliRunner, command: str) -> None:
     result = runner.invoke(args=[command, "--help"])
 
@@ -199,3 +201,96 @@ def test_status_shows_the_window_day_by_day_and_the_sizes(
         ["1", "missing,", "2", "loaded,", "0", "suspect,", "0", "final"],
     ]
     assert [line.split()[0] for line in lines[5:]] == ["daily_2026_03", "packages"]
+
+
+class TenDays(FixedSource):
+    """Has ten days, of which one has no rows; breaks at another when told to."""
+
+    broken: dt.date | None = None
+
+    def estimate(self, since: dt.date, *_: object) -> int:
+        return 2**40 if any(row.day == since for row in self.rows) else 0
+
+    def fetch(self, since: dt.date, *asked: Any) -> Iterator[PackageDay]:
+        if since == self.broken:
+            raise SourceError("the source broke off")
+        return super().fetch(since, *asked)
+
+
+@pytest.fixture
+def scheduled(monkeypatch: pytest.MonkeyPatch) -> TenDays:
+    """Put a source of ten days in the place of the schedule's."""
+    days = [DAY - dt.timedelta(days=n) for n in range(10) if n != 3]
+    source = TenDays(*(package_day("flask", day) for day in days))
+    monkeypatch.setattr(cli, "open_source", lambda *_, **__: source)
+    return source
+
+
+def backfill(runner: FlaskCliRunner, *words: str) -> tuple[int, list[str]]:
+    since = DAY - dt.timedelta(days=9)
+    result = runner.invoke(args=["backfill", f"{since}..{DAY}", *words])
+    return result.exit_code, result.output.splitlines()
+
+
+@pytest.mark.usefixtures("scheduled")
+def test_a_backfill_tells_days_bytes_and_dollars_before_it_begins(
+    app: Flask, runner: FlaskCliRunner
+) -> None:
+    load(app, package_day("requests"))
+
+    assert backfill(runner) == (
+        1,
+        [
+            "9 days are missing, and fixed has 8 of them",
+            "8,796,093,022,208 bytes to read, which is $50.00 at $6.25 a TiB",
+            "Aborted!",
+            "Load them? [y/N]: ",
+        ],
+    )
+    assert stored(app) == [package_day("requests")]
+
+
+def test_a_backfill_that_broke_goes_on_where_it_was(
+    app: Flask, runner: FlaskCliRunner, scheduled: TenDays
+) -> None:
+    load(app, package_day("requests"))
+    scheduled.broken = DAY - dt.timedelta(days=5)
+    exit_code, lines = backfill(runner, "--yes")
+    assert exit_code == 1
+    assert lines[-1] == "Error: the source broke off. Run again, it goes on from here"
+
+    scheduled.broken = None
+    exit_code, lines = backfill(runner, "--yes")
+    assert exit_code == 0
+    assert lines[0] == "6 days are missing, and fixed has 5 of them"
+
+    with app.app_context():
+        assert len(queries.loaded_days()) == 9
+    assert stored(app) == [package_day("flask", DAY_BEFORE), package_day("requests")]
+    assert backfill(runner, "--yes") == (0, ["1 days are missing, and fixed has 0 of them"])
+
+
+def test_a_backfill_of_days_that_are_not_kept_is_refused(
+    app: Flask, runner: FlaskCliRunner
+) -> None:
+    load(app, package_day("flask"))
+
+    result = runner.invoke(args=["backfill", "2025-01-01..2025-12-31"])
+
+    assert result.exit_code == 2
+    assert "RETENTION_DAYS keeps days from 2025-09-17 on" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("none", "SOURCE is none"), ("bigquery", "BIGQUERY_CREDENTIALS: ")]
+)
+def test_a_backfill_without_a_source_is_refused(
+    app: Flask, runner: FlaskCliRunner, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    monkeypatch.setitem(app.config, "SOURCE", name)
+    monkeypatch.setitem(app.config, "BIGQUERY_CREDENTIALS", "hunter2")
+
+    result = runner.invoke(args=["backfill", str(cli.yesterday())])
+
+    assert result.exit_code != 0
+    assert message in result.output
