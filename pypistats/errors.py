@@ -19,6 +19,7 @@ from werkzeug.exceptions import (
 )
 
 from pypistats import badges, queries
+from pypistats.catalog import is_normal_name
 from pypistats.queries import PackageNotFoundError
 from pypistats.render import RenderUnavailableError
 
@@ -78,12 +79,20 @@ def _parameter_error(error: ParameterError) -> Response:
 
 
 def _package_not_found(error: PackageNotFoundError) -> Response:
-    message = f"There is no package named {_shortened(error.package)!r} here."
+    message = _why_not_here(error.package).format(_shortened(error.package))
     return _answer(ErrorDocument(NotFound.code, "Not Found", message, None), asked=error.package)
 
 
 def _render_unavailable(error: RenderUnavailableError) -> Response:
     return _http_error(ServiceUnavailable(str(error), retry_after=error.retry_after))
+
+
+def _why_not_here(package: str) -> str:
+    """Say what is known of a package without data, as a text with a place for its name."""
+    known = queries.is_known_name(package) if is_normal_name(package) else False
+    if known:
+        return "PyPI has a package named '{}', but no download of it is loaded here so far."
+    return "There is no package named '{}' here."
 
 
 def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:

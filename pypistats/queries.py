@@ -22,6 +22,9 @@ from pypistats.catalog import (
 )
 from pypistats.extensions import db
 
+RANKS = 10_000
+"""Ranks that are told: to count further would cost more than all else on a page."""
+
 
 class PackageNotFoundError(LookupError):
     """The store has no package of that name."""
@@ -41,6 +44,16 @@ class Recent(NamedTuple):
     def of(self, period: Period) -> int:
         """Return the downloads of one period."""
         return self[tuple(Period).index(period)]
+
+
+class Standing(NamedTuple):
+    """How much a package is downloaded, and its rank among all by the last month.
+
+    The rank is None beyond `RANKS`, and for what was not downloaded in that month.
+    """
+
+    recent: Recent
+    rank: int | None
 
 
 class DayCounts(NamedTuple):
@@ -92,10 +105,14 @@ class DataRevision(NamedTuple):
 
 
 class DayMarks(NamedTuple):
-    """The ISO dates of what is not to be trusted in a series: days without data, and odd ones."""
+    """The ISO dates of what is not to be trusted in a series: days without data, and odd ones.
+
+    `first` is where the series begins, None while nothing is loaded.
+    """
 
     missing: list[str]
     suspect: list[str]
+    first: str | None
 
 
 class FoundPackage(NamedTuple):
@@ -121,6 +138,26 @@ def recent(package: str) -> Recent:
     if row is None:
         raise PackageNotFoundError(package)
     return Recent(*row)
+
+
+def standing(package: str) -> Standing:
+    """Return the recent downloads of one package and its place. Raises PackageNotFoundError.
+
+    The index is read from its top, and no further than the ranks that are told.
+    """
+    row = _execute(
+        "select last_day, last_week, last_month, (select count(*) from (select from packages o"
+        " where o.last_month > p.last_month limit :most + 1) ahead)"
+        " from packages p where name = :package",
+        package=package,
+        most=RANKS,
+    ).one_or_none()
+    if row is None:
+        raise PackageNotFoundError(package)
+    *periods, ahead = row
+    # The sum over all packages is ahead of each, or equal to the only one.
+    rank = max(ahead, 1)
+    return Standing(Recent(*periods), rank if periods[-1] and rank <= RANKS else None)
 
 
 def recent_of_several(packages: Sequence[str]) -> dict[str, Recent]:
@@ -275,13 +312,14 @@ def day_marks(*, days: int) -> DayMarks:
     rows = ledger()
     loaded = sorted(day for day, row in rows.items() if row.state is not DayState.MISSING)
     if not loaded:
-        return DayMarks([], [])
+        return DayMarks([], [], None)
     first = max(loaded[0], loaded[-1] - dt.timedelta(days=days - 1))
     span = [first + dt.timedelta(days=n) for n in range((loaded[-1] - first).days + 1)]
     known = set(loaded)
     return DayMarks(
         [day.isoformat() for day in span if day not in known],
         [day.isoformat() for day in span if day in known and rows[day].state is DayState.SUSPECT],
+        first.isoformat(),
     )
 
 

@@ -140,6 +140,39 @@ def period_before(
     return sums
 
 
+def grouped_releases(counts: Counts, parts: int) -> Counts:
+    """Sum releases that share the first `parts` parts of their number, as 1.x or 1.2.x.
+
+    What is no version, `other` and `null` among it, stays as it is.
+    """
+    groups: Counter[str] = Counter()
+    for version, downloads in counts.items():
+        groups[_release_group(version, parts)] += downloads
+    return groups
+
+
+def _release_group(version: str, parts: int) -> str:
+    try:
+        parsed = Version(version)
+    except InvalidVersion:
+        return version
+    epoch = f"{parsed.epoch}!" if parsed.epoch else ""
+    shared = (*parsed.release, *[0] * parts)[:parts]
+    return f"{epoch}{'.'.join(map(str, shared))}.x"
+
+
+def day_runs(days: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the first and the last day of each run of ascending ISO dates without a gap."""
+    runs: list[tuple[str, str]] = []
+    for day in days:
+        before = (dt.date.fromisoformat(day) - dt.timedelta(days=1)).isoformat()
+        if runs and runs[-1][1] == before:
+            runs[-1] = runs[-1][0], day
+        else:
+            runs.append((day, day))
+    return runs
+
+
 def _fold(counts: Counts, kept: set[str]) -> Counts:
     """Sum the categories that are not kept as `other`."""
     folded: Counter[str] = Counter()

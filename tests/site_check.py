@@ -52,7 +52,7 @@ def _answers(
     page = f"/packages/{package}"
     status, body = get(page)
     soup = BeautifulSoup(body, "html.parser")
-    yield page, (200, _recent_cells(series, last_day)), (status, _cells(soup, "dl.recent dd"))
+    yield page, (200, _recent_cells(series, last_day)), (status, _cells(soup, "dl.recent data"))
     for dimension, days in series.items():
         found = {
             tuple(_cells(row, "th, td"))

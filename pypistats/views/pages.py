@@ -10,20 +10,20 @@ from flask import Blueprint, current_app, g, redirect, render_template, request,
 from werkzeug.wrappers import Response
 
 from pypistats import queries, reference, series
+from pypistats.answers import kept
 from pypistats.catalog import (
     ALL_PACKAGES,
     CATEGORIES_KEPT,
-    LABELS,
     MIRRORS,
     NAME_MAX_LENGTH,
     SYSTEMS,
     VERSIONS_KEPT,
     WITHOUT_MIRRORS,
-    Dimension,
     Period,
 )
 from pypistats.sparkline import Sparkline, sparkline
-from pypistats.views.parameters import known_name, search_prefix
+from pypistats.views.package_page import RELEASE_GROUPS, package_context
+from pypistats.views.parameters import choice, known_name, search_prefix
 
 bp = Blueprint("pages", __name__)
 
@@ -34,34 +34,6 @@ NAVIGATION = (("pages.api", "API"), ("pages.faqs", "FAQs"), ("pages.about", "Abo
 
 RESULTS = 50
 TOP = 10
-TABLE_ROWS = 20
-
-TITLES = {
-    Dimension.OVERALL: "With and without mirrors",
-    Dimension.PYTHON_MAJOR: "By major version of Python",
-    Dimension.PYTHON_MINOR: "By minor version of Python",
-    Dimension.SYSTEM: "By system",
-    Dimension.INSTALLER: "By installer",
-    Dimension.VERSION: "By release",
-}
-HEADINGS = {
-    Dimension.OVERALL: "Counted",
-    Dimension.PYTHON_MAJOR: "Python",
-    Dimension.PYTHON_MINOR: "Python",
-    Dimension.SYSTEM: "System",
-    Dimension.INSTALLER: "Installer",
-    Dimension.VERSION: "Release",
-}
-DOCUMENTS = (
-    "recent",
-    "overall",
-    "python_major",
-    "python_minor",
-    "system",
-    "installer",
-    "summary",
-)
-"""The API's documents that a package page links to."""
 
 
 @bp.app_template_global("data_status")
@@ -167,72 +139,22 @@ def search() -> str:
 
 
 @bp.get("/packages/<name>")
-def package(name: str) -> str | Response:
+def package(name: str) -> Response:
     """Show one package. Other spellings of its name redirect to the one that PyPI uses."""
     canonical = known_name(name)
-    recent = queries.recent(canonical)
+    releases = choice("releases", tuple(RELEASE_GROUPS)) or "each"
     if name != canonical:
+        queries.recent(canonical)
         return redirect(url_for("pages.package", name=canonical), code=301)
-    days = queries.package_days(canonical, days=current_app.config["RETENTION_DAYS"])
-    return render_template(
-        "package.html",
-        package=canonical,
-        recent=recent,
-        days=days,
-        tables=_tables(days, data_status().last_day),
-        titles=TITLES,
-        headings=HEADINGS,
-        labels=LABELS,
-        retention_days=current_app.config["RETENTION_DAYS"],
-        documents=DOCUMENTS,
-        dataset=_dataset(canonical, days) if days else None,
-    )
 
+    def page() -> str:
+        context = package_context(
+            canonical,
+            releases=releases,
+            retention_days=current_app.config["RETENTION_DAYS"],
+            last_day=data_status().last_day,
+            site_url=site_url(),
+        )
+        return render_template("package.html", **context)
 
-def _dataset(package: str, days: list[queries.DayCounts]) -> dict[str, Any]:
-    """Describe a package's downloads in schema.org's words, for search engines."""
-    what = "all packages" if package == ALL_PACKAGES else package
-    return {
-        "@context": "https://schema.org",
-        "@type": "Dataset",
-        "name": f"Downloads of {what} from PyPI",
-        "description": f"Daily downloads of {what} from the Python Package Index, by Python"
-        " version, system, installer and release.",
-        "url": site_url() + url_for("pages.package", name=package),
-        "isAccessibleForFree": True,
-        "creator": {"@type": "Organization", "name": "PyPI Stats", "url": site_url()},
-        "temporalCoverage": f"{days[0].day}/{days[-1].day}",
-        "variableMeasured": "downloads",
-        "distribution": [
-            {
-                "@type": "DataDownload",
-                "name": document,
-                "encodingFormat": "application/json",
-                "contentUrl": site_url() + url_for(f"api.{document}", name=package),
-            }
-            for document in DOCUMENTS
-        ],
-    }
-
-
-def _tables(
-    days: list[queries.DayCounts], last_day: dt.date | None
-) -> dict[Dimension, list[series.CategoryRow]]:
-    """Return a table for each dimension; none at all while nothing is loaded."""
-    if last_day is None:
-        return {}
-    starts = {
-        period: (last_day - dt.timedelta(days=period.days - 1)).isoformat() for period in Period
-    }
-    return {
-        dimension: series.table(_dimension_days(days, dimension), starts, rows=TABLE_ROWS)
-        for dimension in Dimension
-    }
-
-
-def _dimension_days(days: list[queries.DayCounts], dimension: Dimension) -> Any:
-    columns = series.STORED_COLUMNS[dimension]
-    return [
-        (row.day, series.counts_of(dimension, [getattr(row, name) for name in columns]))
-        for row in days
-    ]
+    return kept(page, canonical, releases, site_url(), packages=[canonical])

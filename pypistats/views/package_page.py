@@ -1,0 +1,149 @@
+"""What the page of one package shows, put together from what is stored of it."""
+
+import datetime as dt
+from typing import Any
+
+from flask import url_for
+
+from pypistats import queries, series
+from pypistats.catalog import ALL_PACKAGES, LABELS, Dimension, Period
+
+TABLE_ROWS = 20
+
+TITLES = {
+    Dimension.OVERALL: "Downloads with and without mirrors",
+    Dimension.PYTHON_MAJOR: "By major version of Python",
+    Dimension.PYTHON_MINOR: "By minor version of Python",
+    Dimension.SYSTEM: "By system",
+    Dimension.INSTALLER: "By installer",
+    Dimension.VERSION: "By release",
+}
+JUMPS = {
+    Dimension.OVERALL: "Downloads",
+    Dimension.PYTHON_MAJOR: "Python major",
+    Dimension.PYTHON_MINOR: "Python minor",
+    Dimension.SYSTEM: "System",
+    Dimension.INSTALLER: "Installer",
+    Dimension.VERSION: "Release",
+}
+HEADINGS = {
+    Dimension.OVERALL: "Counted",
+    Dimension.PYTHON_MAJOR: "Python",
+    Dimension.PYTHON_MINOR: "Python",
+    Dimension.SYSTEM: "System",
+    Dimension.INSTALLER: "Installer",
+    Dimension.VERSION: "Release",
+}
+DOCUMENTS = (
+    "recent",
+    "overall",
+    "python_major",
+    "python_minor",
+    "system",
+    "installer",
+    "summary",
+)
+"""The API's documents that a package page links to."""
+
+RELEASE_GROUPS = {"each": 0, "major": 1, "minor": 2}
+"""How releases can be grouped, and how many parts of their numbers a group shares."""
+
+Context = dict[str, Any]
+
+
+def package_context(
+    package: str, *, releases: str, retention_days: int, last_day: dt.date | None, site_url: str
+) -> Context:
+    """Return what the template `package.html` takes. Raises PackageNotFoundError."""
+    standing = queries.standing(package)
+    days = queries.package_days(package, days=retention_days)
+    marks = queries.day_marks(days=retention_days)
+    return {
+        "package": package,
+        "is_all": package == ALL_PACKAGES,
+        "standing": standing,
+        "recent": standing.recent,
+        "before": _before(days, marks, last_day),
+        "info": None if package == ALL_PACKAGES else queries.package_info(package),
+        "days": days,
+        "marks": marks,
+        "missing": series.day_runs(marks.missing),
+        "suspect": series.day_runs(marks.suspect),
+        "tables": _tables(days, last_day, RELEASE_GROUPS[releases]),
+        "releases": releases,
+        "titles": TITLES,
+        "jumps": JUMPS,
+        "headings": HEADINGS,
+        "labels": LABELS,
+        "retention_days": retention_days,
+        "documents": DOCUMENTS,
+        "dataset": _dataset(package, days, site_url) if days else None,
+    }
+
+
+def _before(
+    days: list[queries.DayCounts], marks: queries.DayMarks, last_day: dt.date | None
+) -> dict[Period, int | None]:
+    """Return the downloads in the periods before the recent ones."""
+    if last_day is None or not days:
+        return {}
+    first = min(dt.date.fromisoformat(days[0].day), last_day - dt.timedelta(days=59))
+    loaded = set(series.day_range(first, last_day)) - set(marks.missing)
+    if marks.first:
+        loaded = {day for day in loaded if day >= marks.first}
+    return series.period_before({row.day: row.without_mirrors for row in days}, loaded, last_day)
+
+
+def _tables(
+    days: list[queries.DayCounts], last_day: dt.date | None, release_parts: int
+) -> dict[Dimension, list[series.CategoryRow]]:
+    """Return a table for each dimension; none at all while nothing is loaded."""
+    if last_day is None:
+        return {}
+    starts = {
+        period: (last_day - dt.timedelta(days=period.days - 1)).isoformat() for period in Period
+    }
+    counts = {dimension: _dimension_days(days, dimension) for dimension in Dimension}
+    if release_parts:
+        counts[Dimension.VERSION] = [
+            (day, series.grouped_releases(releases, release_parts))
+            for day, releases in counts[Dimension.VERSION]
+        ]
+    return {
+        dimension: series.table(counts[dimension], starts, rows=TABLE_ROWS)
+        for dimension in Dimension
+    }
+
+
+def _dimension_days(days: list[queries.DayCounts], dimension: Dimension) -> Any:
+    columns = series.STORED_COLUMNS[dimension]
+    return [
+        (row.day, series.counts_of(dimension, [getattr(row, name) for name in columns]))
+        for row in days
+    ]
+
+
+def _dataset(package: str, days: list[queries.DayCounts], site_url: str) -> Context:
+    """Describe a package's downloads in schema.org's words, for search engines."""
+    what = "all packages" if package == ALL_PACKAGES else package
+    return {
+        "@context": "https://schema.org",
+        "@type": "Dataset",
+        "name": f"Downloads of {what} from PyPI",
+        "description": f"Daily downloads of {what} from the Python Package Index, by Python"
+        " version, system, installer and release.",
+        "url": site_url + url_for("pages.package", name=package),
+        "isAccessibleForFree": True,
+        "creator": {"@type": "Organization", "name": "PyPI Stats", "url": site_url},
+        "temporalCoverage": f"{days[0].day}/{days[-1].day}",
+        "variableMeasured": "downloads",
+        "distribution": [
+            {
+                "@type": "DataDownload",
+                "name": document,
+                "encodingFormat": "application/json",
+                "contentUrl": site_url + url_for(f"api.{document}", name=package),
+            }
+            for document in DOCUMENTS
+        ],
+    }

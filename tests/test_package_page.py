@@ -1,0 +1,206 @@
+"""The page of one package: what PyPI tells of it, its place, its releases, odd days, snippets."""
+
+import datetime as dt
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from pypistats import ingest, pypi_store
+from pypistats.catalog import Link, PackageInfo
+from pypistats.extensions import db
+from tests.fixed_source import DAY, FixedSource, package_day
+
+EVIL = '"><script>alert(1)</script>'
+INFO = PackageInfo(
+    summary="A framework",
+    author="Pallets",
+    license="BSD-3-Clause",
+    requires_python=">=3.10",
+    latest_version="3.1.2",
+    released=dt.date(2026, 3, 1),
+    links=(Link("Source", "https://code.example/flask"), Link(EVIL, "https://evil.example/?<")),
+    releases={"3.1.2": dt.date(2026, 3, 1)},
+    required=("jinja2", "werkzeug"),
+    optional=("asgiref",),
+)
+
+
+@pytest.fixture(autouse=True)
+def packages(app: Flask) -> None:
+    releases = {"3.1.2": 50, "3.1.0": 20, "3.0": 10, "2.0rc1": 5, "2026!1.0": 3, "other": 2}
+    with app.app_context():
+        ingest.ingest_day(
+            DAY,
+            FixedSource(
+                package_day("flask", version=releases),
+                package_day("more", downloads=100),
+                package_day("mirrored", downloads=0, mirrored=5),
+            ),
+        )
+
+
+def keep(app: Flask, info: PackageInfo, package: str = "flask") -> None:
+    with app.app_context():
+        pypi_store.save_info(package, info)
+        db.session.commit()
+
+
+def page(client: FlaskClient, path: str = "/packages/flask", status: int = 200) -> BeautifulSoup:
+    response = client.get(path)
+    assert response.status_code == status, response.text
+    return BeautifulSoup(response.text, "html.parser")
+
+
+def words(element: BeautifulSoup) -> str:
+    return " ".join(element.get_text().split())
+
+
+def test_it_tells_what_pypi_tells(app: Flask, client: FlaskClient) -> None:
+    keep(app, INFO)
+    soup = page(client)
+
+    assert soup.find(class_="lead").get_text() == "A framework"
+    assert [words(fact) for fact in soup.select(".facts li")] == [
+        "Latest release 3.1.2, 2026-03-01",
+        "Python >=3.10",
+        "License BSD-3-Clause",
+        "By Pallets",
+    ]
+    assert [link["href"] for link in soup.select(".dependencies a")] == [
+        "/packages/jinja2",
+        "/packages/werkzeug",
+        "/packages/asgiref",
+    ]
+    assert words(soup.select_one(".dependencies summary")) == (
+        "Depends on 2 packages, and 1 more at choice"
+    )
+
+
+def test_without_pypis_words_the_page_lacks_only_them(client: FlaskClient) -> None:
+    soup = page(client)
+
+    assert soup.find(class_="facts") is None
+    assert soup.find(class_="dependencies") is None
+    assert [link.get_text() for link in soup.select(".chips a")] == ["PyPI"]
+
+
+def test_links_lead_away_without_endorsement(app: Flask, client: FlaskClient) -> None:
+    keep(app, INFO)
+
+    links = page(client).select(".chips > li > a[href^=http]")
+
+    assert [link.get_text() for link in links] == ["PyPI", "Source", EVIL]
+    assert all(link["rel"] == ["nofollow", "noopener"] for link in links)
+
+
+def test_words_from_outside_are_escaped_and_cut(app: Flask, client: FlaskClient) -> None:
+    long = EVIL + "x" * 100_000
+    names = tuple(f"name-{number}" for number in range(1_000))
+    keep(
+        app,
+        PackageInfo(
+            long, long, long, long, long, None, (Link(long, "https://a.example"),) * 99, {}, names,
+            names,
+        ),
+    )  # fmt: skip
+
+    response = client.get("/packages/flask")
+    soup = BeautifulSoup(response.text, "html.parser")
+
+    assert all("alert" not in script.get_text() for script in soup.find_all("script"))
+    assert soup.find(class_="lead").get_text().startswith(EVIL)
+    assert len(response.text) < 100_000
+
+
+def test_packages_are_ranked_by_the_last_month(client: FlaskClient) -> None:
+    assert "Number 1 of all packages" in words(page(client, "/packages/more").main)
+    assert "Number 2 of all packages" in words(page(client).main)
+    assert "Number" not in words(page(client, "/packages/mirrored").main)
+
+
+def rows(soup: BeautifulSoup) -> list[tuple[str, str]]:
+    section = soup.find("section", {"aria-labelledby": "version"})
+    return [(row.th.get_text(), row.td.get_text()) for row in section.select("tbody tr")]
+
+
+def test_releases_are_grouped_at_choice(client: FlaskClient) -> None:
+    assert rows(page(client))[0] == ("3.1.2", "50")
+    assert rows(page(client, "/packages/flask?releases=major")) == [
+        ("3.x", "80"),
+        ("2.x", "5"),
+        ("2026!1.x", "3"),
+        ("other", "2"),
+    ]
+    assert rows(page(client, "/packages/flask?releases=minor"))[:3] == [
+        ("3.1.x", "70"),
+        ("3.0.x", "10"),
+        ("2.0.x", "5"),
+    ]
+
+
+def test_the_choice_of_a_group_is_a_link_that_says_where_one_is(client: FlaskClient) -> None:
+    soup = page(client, "/packages/flask?releases=minor")
+
+    links = soup.select("[aria-label='Group releases'] a")
+
+    assert [link["href"] for link in links] == [
+        "/packages/flask#version",
+        "/packages/flask?releases=major#version",
+        "/packages/flask?releases=minor#version",
+    ]
+    assert [link.get_text() for link in links if link.get("aria-current")] == ["1.2.x"]
+    assert "releases takes one of" in words(page(client, "/packages/flask?releases=x", 400).main)
+
+
+def test_missing_and_suspect_days_are_explained(app: Flask, client: FlaskClient) -> None:
+    assert page(client).find(class_="marks") is None
+
+    with app.app_context():
+        for days_ago in (5, 9):
+            day = DAY - dt.timedelta(days=days_ago)
+            ingest.ingest_day(day, FixedSource(package_day("flask", day)))
+        db.session.execute(
+            text("update ingested_days set state = 'suspect' where day = :day"), {"day": day}
+        )
+        db.session.commit()
+
+    marks = page(client).find(class_="marks")
+
+    assert words(marks.summary) == "7 of the days are missing, 1 looks wrong"
+    missing, suspect = (words(each) for each in marks.find_all("p"))
+    assert missing.startswith("2026-03-07 to 2026-03-09, 2026-03-11 to 2026-03-14. Not at the")
+    assert suspect.startswith("2026-03-06. Far fewer")
+
+
+def test_a_badge_is_there_to_copy_in_three_languages(client: FlaskClient) -> None:
+    soup = page(client)
+
+    address, target = "http://localhost/badge/flask.svg", "http://localhost/packages/flask"
+    assert [code.get_text() for code in soup.select("[data-tabs] code")] == [
+        f"[![Downloads]({address})]({target})",
+        f'<a href="{target}"><img src="{address}" alt="Downloads"></a>',
+        f".. image:: {address}\n   :alt: Downloads\n   :target: {target}",
+    ]
+    assert client.get(soup.select_one("section img")["src"]).mimetype == "image/svg+xml"
+
+
+def test_a_package_that_only_mirrors_took_says_so_in_numbers(client: FlaskClient) -> None:
+    soup = page(client, "/packages/mirrored")
+
+    assert [data.get_text() for data in soup.select(".recent data")] == ["0", "0", "0"]
+    assert soup.find("section", {"aria-labelledby": "overall"})
+    assert soup.find("section", {"aria-labelledby": "system"}) is None
+
+
+def test_a_package_without_data_says_why(app: Flask, client: FlaskClient) -> None:
+    assert "There is no package named 'new' here." in words(page(client, "/packages/new", 404))
+
+    with app.app_context():
+        pypi_store.replace_names(["flask", "new"])
+        db.session.commit()
+
+    assert "no download of it is loaded here so far" in words(page(client, "/packages/new", 404))
+    assert "PyPI has no" not in words(page(client, "/packages/unheard-of", 404))
