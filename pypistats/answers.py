@@ -9,6 +9,7 @@ it is. `packages` are those that it tells of.
 import functools
 import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from pypistats import queries
 from pypistats.errors import ParameterError
 from pypistats.extensions import cache
 from pypistats.front import DATA, STALE, Environ, Front, Policy, Prepared, StartResponse
-from pypistats.kept import Answer, AnswerKeeper, Content, Scope, Shelf
+from pypistats.kept import Answer, AnswerKeeper, Content, Place, Scope, Shelf
 from pypistats.limits import Cost, admit, spend
 from pypistats.queries import PackageNotFoundError
 from pypistats.revision import RevisionWatch
@@ -41,6 +42,7 @@ def kept(
     packages: Scope,
     policy: Policy = DATA,
     bypass: bool = False,
+    place: Place = nullcontext,
 ) -> Response:
     """Answer with what `make` returns, made once for a revision of the data.
 
@@ -49,6 +51,7 @@ def kept(
     are those that the answer tells of: it is made anew when one of them has changed. None means
     that any package may be in it, and `()` that only a change of all can change it.
 
+    `place` bounds how many requests make such answers or wait for them, where that takes long.
     `bypass` makes it now, for this client alone. Should making fail, the answer from before is
     given, if there is one; client errors (ParameterError, PackageNotFoundError, HTTP's 4xx) are
     raised and never kept.
@@ -65,7 +68,7 @@ def kept(
         spend(Cost.COMPUTED)
         return _content(make())
 
-    answer = site.keeper.find(key, packages, compute)
+    answer = site.keeper.find(key, packages, compute, place)
     return KeptResponse(answer, key, packages, policy)
 
 

@@ -18,6 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import AbstractContextManager, nullcontext
 
 import orjson
 
@@ -40,6 +41,9 @@ RETRY_SECONDS = 10.0
 """After making an answer has failed, the one from before serves for so long without a new try."""
 
 Headers = tuple[tuple[str, str], ...]
+Place = Callable[[], AbstractContextManager[None]]
+"""What a caller enters before it makes an answer; that raises if there is no place."""
+
 Scope = Sequence[str] | None
 """The packages that an answer tells of; None for any, empty for what only a new day changes."""
 
@@ -188,10 +192,13 @@ class AnswerKeeper:
         self._flights: dict[tuple[str, Revision | None], Future[Answer]] = {}
         self._lock = threading.Lock()
 
-    def find(self, key: str, scope: Scope, make: Callable[[], Content]) -> Answer:
+    def find(
+        self, key: str, scope: Scope, make: Callable[[], Content], place: Place = nullcontext
+    ) -> Answer:
         """Return the answer under `key`, by `make` where there is none for the current revision.
 
-        When that fails, the answer from before is returned, if there is one, and is stale.
+        Whoever makes it or waits for another to do so holds a `place` meanwhile. When there is no
+        place or making fails, the answer from before is returned, if there is one, and is stale.
         """
         current = self.watch.current()
         before = self.shelf.get(key)
@@ -202,7 +209,15 @@ class AnswerKeeper:
                 before.retry_at = 0.0
                 return before
         wanted = None if current is None else current.of(scope)
-        return self._together(key, wanted, lambda: self._fetch(key, wanted, make))
+        try:
+            with place():
+                return self._together(key, wanted, lambda: self._fetch(key, wanted, make))
+        except Exception as error:
+            stale = self._from_before(key) if self._is_failure(error) else None
+            if stale is None:
+                raise
+            logger.warning("an answer can't be made, the one from before is given", exc_info=error)
+            return stale
 
     def keep_variant(self, key: str, answer: Answer) -> None:
         """Take note that a variant was added to an answer."""
@@ -236,15 +251,9 @@ class AnswerKeeper:
     ) -> Answer:
         try:
             answer = Answer(make(), wanted)
-        except BaseException as error:
+        except BaseException:
             self._shared.give_up(claim)
-            if not (isinstance(error, Exception) and self._is_failure(error)):
-                raise
-            stale = self._from_before(key)
-            if stale is None:
-                raise
-            logger.exception("an answer can't be made, the one from before is given")
-            return stale
+            raise
         self._shared.finish(claim, answer.dump(), seconds=SHARED_SECONDS)
         return answer
 

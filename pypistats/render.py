@@ -8,7 +8,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from typing import Any
 
@@ -59,12 +60,22 @@ def render_image(
 ) -> bytes:
     """Return the picture of a figure, as PNG or SVG. Raises RenderUnavailableError.
 
+    The caller needs no `place`, and if it has one, uses that.
     The figure is `{data, layout}` and must be the site's own: a user's could make Chrome load
     what it names. A PNG is `width` times `scale` pixels wide.
     """
     options = {"format": image_format, "width": width, "height": height, "scale": scale}
     picture: bytes = current_app.extensions["renderer"].render(figure, options)
     return shrink(picture) if image_format == "png" else picture
+
+
+def place() -> AbstractContextManager[None]:
+    """Hold one of the process's places for those who wait for a picture.
+
+    Raises RenderUnavailableError at once when all are taken.
+    """
+    renderer: Renderer = current_app.extensions["renderer"]
+    return renderer.place()
 
 
 def shrink(png: bytes) -> bytes:
@@ -100,21 +111,33 @@ class Renderer:
         self._chrome, self._inherited = None, self._chrome
         self._turn = threading.Lock()
         self._places = threading.BoundedSemaphore(self._number_of_places)
+        self._mine = threading.local()
         self._broken_until = 0.0
 
     def render(self, figure: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
         """Return the picture as kaleido's `options` want it. Raises RenderUnavailableError."""
         end = time.monotonic() + self._seconds
-        if not self._places.acquire(blocking=False):
-            raise RenderUnavailableError(BUSY, SOON)
-        try:
+        with self.place():
             if not self._turn.acquire(timeout=self._seconds * MOST_WAITING):
                 raise RenderUnavailableError(BUSY, SOON)
             try:
                 return self._draw(figure, options, end)
             finally:
                 self._turn.release()
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place. A thread that has one needs no second."""
+        if getattr(self._mine, "has_place", False):
+            yield
+            return
+        if not self._places.acquire(blocking=False):
+            raise RenderUnavailableError(BUSY, SOON)
+        self._mine.has_place = True
+        try:
+            yield
         finally:
+            self._mine.has_place = False
             self._places.release()
 
     def close(self) -> None:

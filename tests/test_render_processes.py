@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pypistats.embedded import ValkeyServer
 from tests import chrome_processes
 from tests.network import free_port, wait_for
 
@@ -26,7 +27,9 @@ class Server:
     """A gunicorn, with the folder that its Chromes have for temporary files."""
 
     def __init__(self, folder: Path, database_url: str, *options: str, **environ: str) -> None:
-        self.folder = folder
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+        self.notes = folder / "notes"
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self.process = subprocess.Popen(
             [Path(sys.executable).parent / "gunicorn", *options, "tests.drawing_app:make_app()"],
@@ -36,7 +39,8 @@ class Server:
                 "HOST": "127.0.0.1",
                 "PORT": str(port),
                 "WEB_CONCURRENCY": "1",
-                "TMPDIR": str(folder),
+                "TMPDIR": str(folder / "tmp"),
+                "NOTES": str(folder / "notes"),
                 "PATH": os.environ["PATH"],
                 **environ,
             },
@@ -98,7 +102,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def is_clean(server: Server) -> bool:
-    return chrome_processes.leftovers(server.folder) == []
+    return chrome_processes.leftovers(server.temporary) == []
 
 
 @pytest.mark.parametrize("end", ["SIGTERM", "SIGKILL"])
@@ -160,6 +164,26 @@ def test_other_requests_are_answered_while_a_picture_is_stuck(serve: Serve) -> N
         assert not stuck.done()
         assert stuck.result()[0] == 503
     until(lambda: server.get("/test/picture")[0] == 200)
+
+
+def test_twenty_requests_for_one_picture_draw_it_once(
+    serve: Serve, valkey_server: ValkeyServer
+) -> None:
+    server = serve(WEB_CONCURRENCY="2", REDIS_URL=valkey_server.url)
+
+    def picture(_number: int) -> bytes:
+        """Ask until there is a place, as the answer says."""
+        while True:
+            status, headers, body = server.get("/test/kept/once")
+            if status == 200:
+                return body
+            assert (status, headers["Retry-After"]) == (503, "2")
+
+    with ThreadPoolExecutor(20) as threads:
+        pictures = set(threads.map(picture, range(20)))
+
+    assert len(pictures) == 1
+    assert server.notes.read_text() == "once\n"
 
 
 def test_without_a_browser_the_site_goes_on_and_pictures_answer_503(serve: Serve) -> None:

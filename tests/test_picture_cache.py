@@ -1,0 +1,96 @@
+"""Pictures are drawn once, and a picture from before is better than none."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask, Response
+from flask.testing import FlaskClient
+
+from pypistats import create_app
+from pypistats.answers import kept
+from pypistats.catalog import normalize_name
+from pypistats.extensions import db
+from pypistats.render import place
+from tests.made import Maker, bump
+
+
+@pytest.fixture
+def maker() -> Maker:
+    return Maker()
+
+
+@pytest.fixture
+def drawing(app: Flask, maker: Maker) -> Iterator[Flask]:
+    """Give a site that has one place for pictures, with /drawn/<package> for one."""
+    site = create_app(
+        {
+            "DATABASE_URL": app.config["DATABASE_URL"],
+            "REVISION_SECONDS": "0",
+            "RENDER_PLACES": "1",
+        }
+    )
+
+    @site.get("/drawn/<name>")
+    def drawn(name: str) -> Response:
+        package = normalize_name(name)
+        return kept(maker, package, packages=[package], place=place)
+
+    yield site
+    with site.app_context():
+        db.engine.dispose()
+
+
+def test_who_finds_no_place_is_refused_at_once_if_there_is_no_picture(
+    drawing: Flask, maker: Maker
+) -> None:
+    maker.gate.clear()
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(drawing.test_client().get, "/drawn/flask")
+        maker.started.acquire()
+
+        for path in ("/drawn/requests", "/drawn/flask"):
+            refused = drawing.test_client().get(path)
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+        maker.gate.set()
+
+        assert first.result().json == {"made": 1}
+    assert drawing.test_client().get("/drawn/requests").json == {"made": 2}
+
+
+def test_who_finds_no_place_gets_the_picture_from_before(drawing: Flask, maker: Maker) -> None:
+    client = drawing.test_client()
+    client.get("/drawn/flask")
+    client.get("/drawn/requests")
+    bump(drawing)
+    maker.gate.clear()
+    with ThreadPoolExecutor(1) as thread:
+        drawn = thread.submit(drawing.test_client().get, "/drawn/flask")
+        for _picture in range(3):
+            maker.started.acquire()
+
+        answers = [client.get(path) for path in ("/drawn/requests", "/drawn/flask")]
+        maker.gate.set()
+
+        assert [(answer.status_code, answer.json) for answer in answers] == [
+            (200, {"made": 2}),
+            (200, {"made": 1}),
+        ]
+        assert drawn.result().json == {"made": 3}
+    assert all("max-age=0, s-maxage=10," in answer.headers["Cache-Control"] for answer in answers)
+
+
+def test_a_picture_that_is_there_needs_no_place(drawing: Flask, maker: Maker) -> None:
+    client: FlaskClient = drawing.test_client()
+    client.get("/drawn/requests")
+    maker.gate.clear()
+    with ThreadPoolExecutor(1) as thread:
+        drawn = thread.submit(drawing.test_client().get, "/drawn/flask")
+        for _picture in range(2):
+            maker.started.acquire()
+
+        answer = client.get("/drawn/requests", query_string={"other": "address"})
+        maker.gate.set()
+
+        assert (answer.status_code, answer.json) == (200, {"made": 1})
+        assert drawn.result().json == {"made": 2}
