@@ -277,7 +277,8 @@ def revision(since: int = 0) -> DataRevision:
     `since`: whoever asks again knows the others.
     """
     rows = _execute(
-        "select r.latest, r.revision, r.changed_at, (select max(day) from ingested_days),"
+        "select r.latest, r.revision, r.changed_at,"
+        " (select max(day) from ingested_days where state <> 'missing'),"
         " p.package, p.revision, p.changed_at"
         " from data_revision r left join package_revisions p on p.revision > :since",
         since=since,

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import text
 
-from pypistats import ingest, queries, retention, store
+from pypistats import ingest, ledger, queries, retention, store
 from pypistats.catalog import ALL_PACKAGES
 from pypistats.extensions import db
 from pypistats.queries import DataRevision, Revision
@@ -38,6 +38,15 @@ def test_an_ingest_gives_the_data_its_next_revision() -> None:
     assert after.latest == after.whole.number == before.latest + 1
     assert (before.last_day, after.last_day) == (None, DAY)
     assert abs(dt.datetime.now(dt.UTC) - after.whole.changed_at) < dt.timedelta(minutes=1)
+
+
+def test_a_missing_day_is_not_the_last_one() -> None:
+    ingest.ingest_day(DAY, FixedSource(package_day("flask")))
+
+    with store.transaction():
+        ledger.record_start(DAY + dt.timedelta(days=1), dt.datetime.now(dt.UTC))
+
+    assert queries.revision().last_day == DAY
 
 
 def test_an_ingest_that_breaks_leaves_the_revision() -> None:

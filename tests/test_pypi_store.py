@@ -26,7 +26,7 @@ def save(info: PackageInfo | None) -> int:
     """Save what PyPI tells of flask; return its revision then."""
     with store.transaction():
         pypi_store.save_info("flask", info)
-    return queries.revision().of("flask").number
+    return queries.revision().of(["flask"]).number
 
 
 def replace_names(*names: str) -> int:
@@ -60,7 +60,7 @@ def test_only_a_change_gives_the_package_its_next_revision() -> None:
 
     assert save(FLASK) == first
     assert save(FLASK._replace(latest_version="3.1.3")) > first
-    assert queries.revision().of("requests").number < first
+    assert queries.revision().of(["requests"]).number < first
 
 
 @pytest.mark.usefixtures("app_context")
