@@ -29,8 +29,13 @@ from pypistats.revision import RevisionWatch
 from pypistats.shared_cache import SharedCache
 
 NO_STORE = "no-store"
-ERROR = "public, max-age=60, s-maxage=60"
-"""Of a client's mistake: short, since a package that is unknown now can come any day."""
+MOMENT = "public, max-age=60, s-maxage=60"
+"""For a client's mistake, since a package that is unknown now can come any day."""
+
+HOUR = "public, max-age=3600, s-maxage=3600"
+"""For a redirect, which only another release of the site changes."""
+
+_HOW_LONG = {301: HOUR, 302: HOUR, 308: HOUR, 400: MOMENT, 404: MOMENT, 410: MOMENT, 414: MOMENT}
 
 _ANSWER_SETTINGS = ("RETENTION_DAYS",)
 """The settings that change what is answered."""
@@ -159,8 +164,7 @@ def _is_failure(error: Exception) -> bool:
 def _tell_how_long(response: Response) -> Response:
     """Let errors be kept for a moment, and what says nothing of it not at all."""
     if not isinstance(response, KeptResponse):
-        short = response.status_code in (400, 404, 410, 414)
-        response.headers.setdefault("Cache-Control", ERROR if short else NO_STORE)
+        response.headers.setdefault("Cache-Control", _HOW_LONG.get(response.status_code, NO_STORE))
     return response
 
 

@@ -15,7 +15,14 @@ ENCODINGS = ("br", "zstd", "gzip")
 SMALLEST = 1_000
 """Shorter bodies are sent as they are: they fit into one packet either way."""
 
-_COMPRESSIBLE = ("text/", "image/svg+xml", "application/json", "application/xml")
+_COMPRESSIBLE = (
+    "text/",
+    "image/svg+xml",
+    "application/json",
+    "application/manifest+json",
+    "application/xml",
+    "application/yaml",
+)
 _WORD = re.compile(
     r"\s*([A-Za-z0-9*_-]+)\s*(?:;\s*[Qq]\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?"
 )

@@ -15,12 +15,15 @@ from typing import Any, NamedTuple
 from pypistats import encodings
 from pypistats.kept import Answer, AnswerKeeper, Scope
 from pypistats.queries import DataRevision
-
-DATA_HOUR = 3
-"""The hour, UTC, from which on the day before may be complete at the source."""
+from pypistats.schedule import OPENS, last_open_day
 
 UNTIL_LATE_DATA = 300
 """Seconds to keep an answer for when newer data may come at any moment."""
+
+LEAST_SECONDS = 60
+"""The shortest time to keep an answer for: the clock is read once a minute."""
+
+_DAY = dt.timedelta(days=1)
 
 MOST_TARGETS = 20_000
 """How many addresses a process knows the answers of."""
@@ -96,15 +99,12 @@ class Clock:
 def until_data(now: dt.datetime, last_day: dt.date | None) -> int:
     """Return the seconds until data newer than `last_day` is expected.
 
-    A day can be complete from `DATA_HOUR` of the next one on. Once it is there, that is tomorrow's
-    hour; while it is late, it can come at any moment.
+    That is when the schedule may load the next day; while one is late, it can come at any moment.
     """
-    expected = now.replace(hour=DATA_HOUR, minute=0, second=0, microsecond=0)
-    if now < expected:
-        return max(60, int((expected - now).total_seconds()))
-    if last_day is None or last_day < now.date() - dt.timedelta(days=1):
+    if last_day is None or last_day < last_open_day(now):
         return UNTIL_LATE_DATA
-    return int((expected + dt.timedelta(days=1) - now).total_seconds())
+    opens = dt.datetime.combine(last_day, dt.time(), dt.UTC) + 2 * _DAY + OPENS
+    return max(LEAST_SECONDS, int((opens - now).total_seconds()))
 
 
 class Prepared:

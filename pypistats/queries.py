@@ -4,6 +4,7 @@ The names that come in are in normal form. A series holds `RETENTION_DAYS` days 
 loaded one, and only days on which the package was downloaded.
 """
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -127,6 +128,16 @@ class RankedPackage(NamedTuple):
 
     name: str
     downloads: int
+
+
+@contextlib.contextmanager
+def snapshot() -> Iterator[None]:
+    """Have all reads inside see the store as it is at the first of them."""
+    db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    try:
+        yield
+    finally:
+        db.session.rollback()
 
 
 def recent(package: str) -> Recent:

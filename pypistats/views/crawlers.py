@@ -8,7 +8,7 @@ from markupsafe import escape
 from werkzeug.wrappers import Response as AnyResponse
 
 from pypistats import queries
-from pypistats.views.pages import NAVIGATION, data_status, site_url
+from pypistats.views.pages import NAVIGATION, data_status, kept_page, site_url
 
 bp = Blueprint("crawlers", __name__)
 
@@ -28,12 +28,17 @@ def robots() -> Response:
         "Disallow: /compare",
         f"Sitemap: {site_url()}{url_for('crawlers.sitemap')}",
     )
-    return Response("\n".join(lines) + "\n", mimetype="text/plain")
+    text = "\n".join(lines) + "\n"
+    return kept_page(lambda: Response(text, mimetype="text/plain"), packages=())
 
 
 @bp.get("/sitemap.xml")
 def sitemap() -> Response:
     """List the parts of the sitemap: the site's own pages, then the packages by number."""
+    return kept_page(_sitemap, packages=None)
+
+
+def _sitemap() -> Response:
     parts = -(-queries.highest_package_id() // SITEMAP_NAMES)
     addresses = [url_for("crawlers.sitemap_of_pages")]
     addresses += [url_for("crawlers.sitemap_of_packages", part=part) for part in range(parts)]
@@ -49,12 +54,17 @@ def sitemap() -> Response:
 @bp.get("/sitemaps/pages.xml")
 def sitemap_of_pages() -> Response:
     """List the site's own pages."""
-    return _urls(url_for(endpoint) for endpoint in ("pages.index", *dict(NAVIGATION)))
+    addresses = [url_for(endpoint) for endpoint in ("pages.index", *dict(NAVIGATION))]
+    return kept_page(lambda: _urls(addresses), packages=())
 
 
 @bp.get("/sitemaps/packages-<int:part>.xml")
 def sitemap_of_packages(part: int) -> Response:
     """List the packages of one stretch of numbers: a stretch of the index, whatever its place."""
+    return kept_page(lambda: _sitemap_of_packages(part), part, packages=None)
+
+
+def _sitemap_of_packages(part: int) -> Response:
     first = part * SITEMAP_NAMES + 1
     if first > queries.highest_package_id():
         abort(404)
@@ -85,7 +95,8 @@ def manifest() -> Response:
         "display": "browser",
         "icons": icons,
     }
-    return Response(current_app.json.dumps(document), mimetype="application/manifest+json")
+    text = current_app.json.dumps(document)
+    return kept_page(lambda: Response(text, mimetype="application/manifest+json"), packages=())
 
 
 def _urls(addresses: Iterable[str]) -> Response:

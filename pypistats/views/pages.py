@@ -2,12 +2,12 @@
 
 import datetime as dt
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Blueprint, current_app, g, redirect, render_template, request, send_file, url_for
-from werkzeug.wrappers import Response
+from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from pypistats import queries, reference, series
 from pypistats.answers import kept
@@ -21,6 +21,7 @@ from pypistats.catalog import (
     WITHOUT_MIRRORS,
     Period,
 )
+from pypistats.kept import Scope
 from pypistats.sparkline import Sparkline, sparkline
 from pypistats.views.package_page import RELEASE_GROUPS, package_context
 from pypistats.views.parameters import choice, known_name, search_prefix
@@ -55,9 +56,26 @@ def site_url() -> str:
     return cast(str, current_app.config["SITE_URL"] or request.url_root.rstrip("/"))
 
 
+def kept_page(make: Callable[[], str | Response], *parts: object, packages: Scope) -> Response:
+    """Answer as `kept` does with what may have the site's own address in it.
+
+    All its reads see the store at one moment.
+    """
+
+    def page() -> str | Response:
+        with queries.snapshot():
+            return make()
+
+    return kept(page, site_url(), *parts, packages=packages)
+
+
 @bp.get("/")
-def index() -> str:
+def index() -> Response:
     """Show what the site is, a search box, the sum over all packages and the largest ones."""
+    return kept_page(_index, packages=None)
+
+
+def _index() -> str:
     last_day = data_status().last_day
     stored = queries.series(
         ALL_PACKAGES, (WITHOUT_MIRRORS,), days=current_app.config["RETENTION_DAYS"]
@@ -82,14 +100,19 @@ def _sparkline(daily: Mapping[str, int], last_day: dt.date | None) -> Sparkline 
 
 
 @bp.get("/about")
-def about() -> str:
+def about() -> Response:
     """Show what the site is and where its numbers come from."""
-    return render_template("about.html", retention_days=current_app.config["RETENTION_DAYS"])
+    days = current_app.config["RETENTION_DAYS"]
+    return kept_page(lambda: render_template("about.html", retention_days=days), packages=())
 
 
 @bp.get("/faqs")
-def faqs() -> str:
+def faqs() -> Response:
     """Show what is counted and how, with the rules' own constants."""
+    return kept_page(_faqs, packages=())
+
+
+def _faqs() -> str:
     return render_template(
         "faqs.html",
         mirrors=MIRRORS,
@@ -102,13 +125,13 @@ def faqs() -> str:
 
 
 @bp.get("/api")
-def api() -> str:
+def api() -> Response:
     """Show every endpoint of the API, as openapi.yaml describes it."""
-    return render_template("api.html", endpoints=_endpoints())
+    return kept_page(lambda: render_template("api.html", endpoints=_endpoints()), packages=())
 
 
 @bp.get("/api/")
-def api_of_old() -> Response:
+def api_of_old() -> AnyResponse:
     """Redirect from the address that the API's page has had since 2018."""
     return redirect(url_for("pages.api"), code=301)
 
@@ -116,7 +139,8 @@ def api_of_old() -> Response:
 @bp.get("/openapi.yaml")
 def openapi() -> Response:
     """Answer the API's description itself."""
-    return send_file(OPENAPI, mimetype="application/yaml", max_age=3_600)
+    made = functools.partial(Response, OPENAPI.read_bytes(), mimetype="application/yaml")
+    return kept_page(made, packages=())
 
 
 @functools.cache
@@ -125,21 +149,25 @@ def _endpoints() -> tuple[reference.Endpoint, ...]:
 
 
 @bp.get("/search/<name>")
-def search_of_old(name: str) -> Response:
+def search_of_old(name: str) -> AnyResponse:
     """Redirect from the address that searching had on pypistats.org."""
     return redirect(url_for("pages.search", q=name), code=301)
 
 
 @bp.get("/search")
-def search() -> str:
+def search() -> Response:
     """Show the packages whose names begin with `q`, by popularity."""
     prefix = search_prefix()
+    return kept_page(lambda: _search(prefix), prefix, packages=None)
+
+
+def _search(prefix: str) -> str:
     found = queries.search(prefix, limit=RESULTS) if prefix else []
     return render_template("search.html", prefix=prefix, found=found, limit=RESULTS)
 
 
 @bp.get("/packages/<name>")
-def package(name: str) -> Response:
+def package(name: str) -> AnyResponse:
     """Show one package. Other spellings of its name redirect to the one that PyPI uses."""
     canonical = known_name(name)
     releases = choice("releases", tuple(RELEASE_GROUPS)) or "each"
@@ -157,4 +185,4 @@ def package(name: str) -> Response:
         )
         return render_template("package.html", **context)
 
-    return kept(page, canonical, releases, site_url(), packages=[canonical])
+    return kept_page(page, canonical, releases, packages=[canonical])

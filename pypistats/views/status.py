@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, Response, current_app, render_template
 
 from pypistats import queries, schedule
+from pypistats.answers import MOMENT
 from pypistats.catalog import DayState, LedgerDay
 from pypistats.clock import utc_now
 
@@ -12,21 +13,24 @@ bp = Blueprint("status", __name__)
 
 
 @bp.get("/status")
-def status() -> str:
+def status() -> Response:
     """Show the window's days, the newest first."""
-    return render_template("status.html", days=_window(), source=current_app.config["SOURCE"])
+    page = render_template("status.html", days=_window(), source=current_app.config["SOURCE"])
+    return Response(page, headers={"Cache-Control": MOMENT})
 
 
 @bp.get("/api/status")
-def document() -> dict[str, Any]:
+def document() -> Response:
     """Answer the same as JSON."""
     days = _window()
-    return {
+    status = {
         "type": "status",
         "source": current_app.config["SOURCE"],
         "states": {state.value: sum(row.state is state for row in days) for state in DayState},
         "data": [_day(row) for row in days],
     }
+    text = current_app.json.dumps(status)
+    return Response(text, mimetype="application/json", headers={"Cache-Control": MOMENT})
 
 
 def _window() -> list[LedgerDay]:
