@@ -43,8 +43,9 @@ class RevisionWatch:
         now = time.monotonic()
         if now < self._fresh_until:
             return self.known
+        is_usable = now < self._usable_until
         done = self._start_reading()
-        if now >= self._usable_until:
+        if not is_usable:
             done.wait(PATIENCE)
         return self.known
 
