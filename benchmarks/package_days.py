@@ -95,7 +95,7 @@ def _package_day(random: Random, day: dt.date, rank: int) -> PackageDay:
     others = {MIRRORS[0]: mirrored, NULL: unknown}
     return PackageDay(
         day=day,
-        package=_name(rank, day),
+        package=package_name(rank, day),
         with_mirrors=total,
         without_mirrors=without_mirrors,
         python_minor=_split(random, without_mirrors, _varied(random, _PYTHONS)),
@@ -109,7 +109,7 @@ def _part(random: Random, total: int, share: float) -> int:
     return int(total * share + random.random())
 
 
-def _name(rank: int, day: dt.date) -> str:
+def package_name(rank: int, day: dt.date) -> str:
     """Return a name as long as real ones, for some ranks another one than on the day before."""
     number = rank + 1
     if rank % _NEW_EVERY == day.toordinal() % _NEW_EVERY:

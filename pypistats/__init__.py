@@ -18,7 +18,7 @@ from pypistats.extensions import celery_init_app, db, migrate
 from pypistats.limits import register_limits
 from pypistats.render import register_renderer
 from pypistats.security import register_security
-from pypistats.views import api, badge, crawlers, health, pages, status
+from pypistats.views import api, badge, crawlers, health, pages, search, status
 from pypistats.views.filters import register_filters
 from pypistats.workers import celery_settings
 
@@ -84,6 +84,14 @@ def _register(app: Flask) -> None:
     register_assets(app, ROOT / "static")
     register_filters(app)
     register_renderer(app)
-    for blueprint in (pages.bp, api.bp, badge.bp, crawlers.bp, health.bp, status.bp):
+    for blueprint in (
+        pages.bp,
+        search.bp,
+        api.bp,
+        badge.bp,
+        crawlers.bp,
+        health.bp,
+        status.bp,
+    ):
         app.register_blueprint(blueprint)
     cli.register_commands(app)

@@ -18,7 +18,7 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
-from pypistats import badges, queries
+from pypistats import badges, queries, spelling
 from pypistats.catalog import is_normal_name
 from pypistats.queries import PackageNotFoundError
 from pypistats.render import RenderUnavailableError
@@ -130,10 +130,16 @@ def _answer(document: ErrorDocument, asked: str = "") -> Response:
 
 
 def _near(asked: str) -> list[queries.RankedPackage]:
-    """Return the most downloaded packages whose names begin as a name that isn't here."""
-    beginning = re.sub(r"[^a-z0-9]+", "-", asked[:80].lower()).strip("-")[:NEAR_LETTERS]
-    found = queries.search(beginning, limit=NEAR) if beginning else []
-    return [queries.RankedPackage(*package) for package in found]
+    """Return the packages that a name that isn't here may have been meant to be.
+
+    They are the names that a slip makes it of, and then those that begin as it does.
+    """
+    searched = re.sub(r"[^a-z0-9]+", "-", asked[:80].lower()).strip("-")
+    if not searched:
+        return []
+    found = queries.found_among(spelling.neighbours(searched), limit=NEAR)
+    beginning = queries.search(searched[:NEAR_LETTERS], limit=NEAR)
+    return [queries.RankedPackage(*package) for package in dict.fromkeys(found + beginning)][:NEAR]
 
 
 def _badge(document: ErrorDocument) -> Response:

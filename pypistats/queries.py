@@ -255,7 +255,7 @@ def names_numbered(first: int, last: int) -> list[str]:
     return list(rows.scalars())
 
 
-def search(prefix: str, *, limit: int) -> list[FoundPackage]:
+def search(prefix: str, *, limit: int, offset: int = 0) -> list[FoundPackage]:
     """Return the packages whose names begin with `prefix`, the most downloaded first.
 
     A range serves the index as LIKE would, and knows no wildcards: `~` sorts after every
@@ -263,10 +263,28 @@ def search(prefix: str, *, limit: int) -> list[FoundPackage]:
     """
     rows = _execute(
         "select name, last_month from packages where name >= :prefix and name < :prefix || '~'"
-        " and name <> :all order by last_month desc, name limit :limit",
+        " and name <> :all order by last_month desc, name limit :limit offset :offset",
         prefix=prefix,
         limit=limit,
+        offset=offset,
         all=ALL_PACKAGES,
+    )
+    return [FoundPackage(*row) for row in rows]
+
+
+def found_among(names: Sequence[str], *, limit: int) -> list[FoundPackage]:
+    """Return those of the names that are packages, the most downloaded first.
+
+    Each is looked up in the index by itself, since the planner would rather read all packages.
+    """
+    rows = _execute(
+        "with found as materialized ("
+        " select p.name, p.last_month from unnest(cast(:names as text[])) asked (name)"
+        " cross join lateral ("
+        "  select name, last_month from packages where packages.name = asked.name offset 0) p)"
+        " select name, last_month from found order by last_month desc, name limit :limit",
+        names=f"{{{','.join(names)}}}",
+        limit=limit,
     )
     return [FoundPackage(*row) for row in rows]
 

@@ -58,7 +58,9 @@ def test_every_route_of_the_api_is_described_and_no_other(app: Flask) -> None:
     routes = {
         re.sub(r"<(?:\w+:)?(\w+)>", "{package}", rule.rule)
         for rule in app.url_map.iter_rules()
-        if rule.endpoint.startswith(("api.", "badge.", "health.", "status.document"))
+        if rule.endpoint.startswith(
+            ("api.", "badge.", "health.", "search.document", "status.document")
+        )
     }
 
     assert routes == set(operations(OWN))

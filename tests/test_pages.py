@@ -198,16 +198,6 @@ def test_text_from_outside_is_escaped(app: Flask, client: FlaskClient) -> None:
     assert evil in [row[0] for row in table(soup, "installer")]
 
 
-def names(soup: BeautifulSoup) -> list[str]:
-    return [link.get_text() for link in soup.select("tbody a")]
-
-
-def test_search_finds_names_by_their_beginning_the_popular_first(client: FlaskClient) -> None:
-    assert names(page(client, "/search?q=fla")) == ["flask", "flaky", "flask-caching"]
-    assert names(page(client, "/search?q=Flask_")) == ["flask-caching"]
-    assert names(page(client, "/search?q=+zope.+")) == ["zope-interface"]
-
-
 def test_search_tells_when_nothing_is_found_or_asked(client: FlaskClient) -> None:
     assert "No package begins with" in page(client, "/search?q=nothing").h1.get_text()
     assert page(client, "/search").h1.get_text() == "Search"
@@ -230,7 +220,7 @@ def test_the_addresses_of_pypistats_org_lead_on(client: FlaskClient, old: str, n
 
 
 @pytest.mark.parametrize(
-    "path", ["/packages/flask", "/packages/__all__", "/about", "/faqs", "/search?q=flask"]
+    "path", ["/packages/flask", "/packages/__all__", "/about", "/faqs", "/search?q=flas"]
 )
 def test_the_other_addresses_of_pypistats_org_are_the_same(client: FlaskClient, path: str) -> None:
     page(client, path)

@@ -24,7 +24,7 @@ from pypistats.catalog import (
 from pypistats.kept import Scope
 from pypistats.sparkline import Sparkline, sparkline
 from pypistats.views.package_page import RELEASE_GROUPS, package_context
-from pypistats.views.parameters import choice, known_name, search_prefix
+from pypistats.views.parameters import choice, known_name
 
 bp = Blueprint("pages", __name__)
 
@@ -33,7 +33,6 @@ OPENAPI = Path(__file__).resolve().parents[2] / "openapi.yaml"
 NAVIGATION = (("pages.api", "API"), ("pages.faqs", "FAQs"), ("pages.about", "About"))
 """The pages that every page links to, by endpoint, in the header's order."""
 
-RESULTS = 50
 TOP = 10
 
 
@@ -146,24 +145,6 @@ def openapi() -> Response:
 @functools.cache
 def _endpoints() -> tuple[reference.Endpoint, ...]:
     return reference.read_endpoints(OPENAPI)
-
-
-@bp.get("/search/<name>")
-def search_of_old(name: str) -> AnyResponse:
-    """Redirect from the address that searching had on pypistats.org."""
-    return redirect(url_for("pages.search", q=name), code=301)
-
-
-@bp.get("/search")
-def search() -> Response:
-    """Show the packages whose names begin with `q`, by popularity."""
-    prefix = search_prefix()
-    return kept_page(lambda: _search(prefix), prefix, packages=None)
-
-
-def _search(prefix: str) -> str:
-    found = queries.search(prefix, limit=RESULTS) if prefix else []
-    return render_template("search.html", prefix=prefix, found=found, limit=RESULTS)
 
 
 @bp.get("/packages/<name>")

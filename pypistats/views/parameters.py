@@ -13,6 +13,8 @@ from pypistats.queries import PackageNotFoundError
 MOST_NAMES = 100
 """How many packages one request may ask for."""
 
+MOST_PAGES = 100
+
 SEARCH_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -62,6 +64,16 @@ def pattern(parameter: str, form: re.Pattern[str], accepts: str) -> str | None:
     if value is None or form.fullmatch(value):
         return value
     raise ParameterError(parameter, accepts)
+
+
+def whole_number(parameter: str, lowest: int, highest: int) -> int | None:
+    """Return the query parameter as a number within bounds; None when absent."""
+    value = request.args.get(parameter)
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit() and len(value) < 10 and lowest <= int(value) <= highest:
+        return int(value)
+    raise ParameterError(parameter, f"a whole number from {lowest} to {highest}")
 
 
 def color(*parameters: str) -> str | None:
