@@ -39,6 +39,8 @@ FLAGS = (
     "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows", "--disable-hang-monitor", "--no-first-run",
     "--no-default-browser-check", "--password-store=basic", "--use-mock-keychain",
+    # Two processes less.
+    "--in-process-gpu", "--no-zygote",
     # It needs no other host, so it can reach none.
     "--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND",
     # A picture looks the same on each machine.
@@ -59,6 +61,7 @@ FONTS = f"""<?xml version="1.0"?>
 FOLDER_PREFIX = "pypistats-chrome-"
 IDLE_SECONDS = 300
 CLEAN_UP_SECONDS = 10
+GARBAGE_AFTER = 20
 
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "FONTCONFIG_PATH")
 """The variables that Chrome may see: the others hold passwords."""
@@ -104,6 +107,8 @@ class Chrome:
         drawing = self._kaleido.calc_fig(figure, options)
         picture: bytes = self._wait_for(drawing, seconds)
         self._loop.call_soon_threadsafe(self._rest)
+        if self.pictures % GARBAGE_AFTER == 0:
+            asyncio.run_coroutine_threadsafe(self._kaleido.collect_garbage(), self._loop)
         return picture
 
     def kill(self) -> None:
@@ -187,6 +192,11 @@ class _Kaleido(Kaleido):
         for tab in self.tabs.values():
             tab.subscribe("Inspector.targetCrashed", self._tab_crashed)
             await tab.send_command("Inspector.enable")
+
+    async def collect_garbage(self) -> None:
+        """Have the pages give memory back: Chrome by itself lets it grow to three times as much."""
+        for tab in self.tabs.values():
+            await tab.send_command("HeapProfiler.collectGarbage")
 
     async def close(self) -> None:
         """Be told of the end: kaleido calls this too, once the process is gone."""

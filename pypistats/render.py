@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 COLOURS = 256
 CORNER = (0, 0, 1, 1)
-MOST_PICTURES = 200
+MOST_PICTURES = 500
 """After this many, Chrome is replaced, since its memory grows."""
 
 MOST_WAITING = 0.5
