@@ -23,9 +23,6 @@ from pypistats.palette import COLORS, Colors, Theme, colors_of, translucent
 from pypistats.plain_text import escaped, fitted, plain, width
 from pypistats.series import Grid, Values
 
-STYLE_VERSION = 1
-"""Part of the key of a cached picture: raise it with every change of how charts look."""
-
 FONT = "Inter, Open Sans, Noto Sans, DejaVu Sans, sans-serif"
 
 CATEGORIES_DRAWN = 10

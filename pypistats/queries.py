@@ -223,6 +223,19 @@ def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:
     return [row for row in rows if row[0] is not None]
 
 
+def days_to_show(*, days: int) -> dict[str, bool]:
+    """Return the loaded ones of the newest `days` days, and whether they are suspect.
+
+    They are ISO dates, ascending.
+    """
+    rows = _execute(
+        "select day::text, state = 'suspect' from ingested_days where state <> 'missing' and day >"
+        " (select max(day) from ingested_days where state <> 'missing') - :days order by day",
+        days=days,
+    )
+    return dict(rows.all())
+
+
 def package_days(package: str, *, days: int) -> list[DayCounts]:
     """Return all dimensions of one package, as `series` does."""
     return [DayCounts(*row) for row in series(package, DayCounts._fields[1:], days=days)]

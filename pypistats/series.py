@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
@@ -188,14 +188,32 @@ def day_range(first: dt.date, last: dt.date) -> list[str]:
     ]
 
 
+def window(
+    loaded: Collection[str], *, since: dt.date | None, until: dt.date | None, days: int | None
+) -> tuple[dt.date, dt.date] | None:
+    """Return the first and the last day to show, both loaded or between such; None for no day.
+
+    `days` counts back from the last one; without it and `since` all loaded days are shown.
+    """
+    if not loaded:
+        return None
+    first, last = (dt.date.fromisoformat(day) for day in (min(loaded), max(loaded)))
+    last = min(last, until or last)
+    if days is not None:
+        since = last - dt.timedelta(days=days - 1)
+    first = max(first, since or first)
+    return (first, last) if first <= last else None
+
+
 def grid(
     dimension: Dimension,
     stored: Iterable[tuple[str, Counts]],
     *,
     days: Sequence[str],
     loaded: Container[str],
+    category: str | None = None,
 ) -> Grid:
-    """Lay the stored days of a series out on `days`.
+    """Lay the stored days of a series out on `days`; `category` is there even without downloads.
 
     A day that is not loaded has None. A category that a loaded day lacks has 0, unless the tail
     of that day was summed as `other`, and the category may be in it: then it has None.
@@ -203,6 +221,8 @@ def grid(
     by_day = dict(stored)
     counted = [by_day.get(day, {}) if day in loaded else None for day in days]
     names = dict.fromkeys(name for counts in counted if counts for name in counts)
+    if category is not None:
+        names[category] = None
     return Grid(
         list(days),
         {name: [_value(dimension, counts, name) for counts in counted] for name in names},
@@ -239,21 +259,25 @@ def _sums(columns: Sequence[Values]) -> Values:
 
 
 def smooth(grid: Grid, window: int) -> Grid:
-    """Put the mean of the `window` days that end with a day in its place.
+    """Put the mean of the loaded ones of the `window` days that end with a day in its place.
 
-    Days without a value don't count, and keep none.
+    So the means of all categories make up the mean of the whole: what may be in the tail counts
+    as 0, but is None where all of the window is.
     """
+    loaded = [total is not None for total in _sums(list(grid.columns.values()))]
     return grid._replace(
-        columns={name: _trailing_means(column, window) for name, column in grid.columns.items()}
+        columns={
+            name: list(_trailing_means(column, loaded, window))
+            for name, column in grid.columns.items()
+        }
     )
 
 
-def _trailing_means(column: Values, window: int) -> Values:
-    means: Values = []
-    for end, value in enumerate(column, start=1):
-        present = [each for each in column[max(0, end - window) : end] if each is not None]
-        means.append(None if value is None else sum(present) / len(present))
-    return means
+def _trailing_means(column: Values, loaded: Sequence[bool], window: int) -> Iterator[float | None]:
+    for end, here in enumerate(loaded, start=1):
+        days = slice(max(0, end - window), end)
+        known = [value for value in column[days] if value is not None]
+        yield sum(known) / sum(loaded[days]) if here and known else None
 
 
 def shares(grid: Grid, of: Sequence[float | None]) -> Grid:
@@ -273,6 +297,41 @@ def since(grid: Grid, first: str) -> Grid:
     """Leave out the days before `first`."""
     start = sum(day < first for day in grid.days)
     return Grid(grid.days[start:], {name: column[start:] for name, column in grid.columns.items()})
+
+
+class Shape(NamedTuple):
+    """What is made of a grid: how many days a mean is of, shares or not, all or one category."""
+
+    smooth: int = 1
+    share: bool = False
+    category: str | None = None
+    keep: int = 10
+
+
+def shaped(grid: Grid, dimension: Dimension, shape: Shape) -> Grid:
+    """Return the grid as it is shown: the largest categories or the one, in their order.
+
+    Means come before shares, so that the shares of a day make up the whole.
+    """
+    folded = shape.category is None and dimension is not Dimension.OVERALL
+    shown = fold(grid, shape.keep) if folded else grid
+    if shape.smooth > 1:
+        shown = smooth(shown, shape.smooth)
+    if shape.share:
+        shown = shares(shown, whole(shown))
+    if shape.category is not None:
+        shown = shown._replace(columns={shape.category: shown.columns[shape.category]})
+    return _rounded(arrange(shown, dimension))
+
+
+def _rounded(grid: Grid, digits: int = 4) -> Grid:
+    """Round means and shares; whole numbers stay whole."""
+    return grid._replace(
+        columns={
+            name: [value if value is None else round(value, digits) for value in column]
+            for name, column in grid.columns.items()
+        }
+    )
 
 
 def arrange(grid: Grid, dimension: Dimension) -> Grid:

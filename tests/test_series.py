@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pypistats import series
 from pypistats.catalog import Dimension, Period
-from pypistats.series import CategoryRow, Grid, Point
+from pypistats.series import CategoryRow, Grid, Point, Shape
 
 COUNTS = st.dictionaries(
     st.sampled_from(["2.7", "3.9", "3.10", "3.100", "null", "other"]),
@@ -110,6 +110,36 @@ def test_a_range_of_days_has_both_its_ends() -> None:
     assert series.day_range(dt.date(2026, 3, 2), dt.date(2026, 3, 1)) == []
 
 
+LOADED = {"2026-03-01": False, "2026-03-02": False, "2026-03-05": True}
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ({}, 1, 5),
+        ({"days": 3}, 3, 5),
+        ({"days": 90}, 1, 5),
+        ({"since": dt.date(2026, 3, 2)}, 2, 5),
+        ({"since": dt.date(2025, 1, 1), "until": dt.date(2026, 3, 4)}, 1, 4),
+        ({"days": 2, "until": dt.date(2026, 3, 4)}, 3, 4),
+        ({"until": dt.date(2027, 1, 1)}, 1, 5),
+    ],
+)
+def test_a_window_lies_within_what_is_loaded(
+    asked: dict[str, dt.date], first: int, last: int
+) -> None:
+    window = series.window(LOADED, **({"since": None, "until": None, "days": None} | asked))
+
+    assert window == (dt.date(2026, 3, first), dt.date(2026, 3, last))
+
+
+def test_a_window_outside_of_what_is_loaded_has_no_day() -> None:
+    day = dt.date(2026, 3, 6)
+
+    assert series.window(LOADED, since=day, until=None, days=None) is None
+    assert series.window({}, since=None, until=day, days=30) is None
+
+
 DAYS = ["2026-03-01", "2026-03-02", "2026-03-03"]
 
 
@@ -154,6 +184,12 @@ def test_smoothing_is_the_mean_of_the_days_before_that_are_there() -> None:
     assert series.smooth(grid, 3).columns == {"a": [4, None, 6]}
 
 
+def test_a_category_that_may_be_in_the_tail_counts_as_none_of_it_in_a_mean() -> None:
+    grid = Grid(DAYS, {"a": [None, 4, None], "other": [6, 6, 6]})
+
+    assert series.smooth(grid, 2).columns == {"a": [None, 2, 2], "other": [6, 6, 6]}
+
+
 def test_shares_are_percents_of_the_day() -> None:
     grid = Grid(DAYS, {"a": [1, None, 0], "b": [3, None, 0]})
 
@@ -171,6 +207,49 @@ def test_the_whole_of_mirrors_is_counted_once() -> None:
 
 def test_days_before_the_first_are_left_out() -> None:
     assert series.since(Grid(DAYS, {"a": [1, 2, 3]}), "2026-03-02") == Grid(DAYS[1:], {"a": [2, 3]})
+
+
+SHAPED = Grid(
+    DAYS, {"3.9": [1, None, 2], "3.10": [2, None, 4], "null": [3, None, 2], "3.8": [0, None, 1]}
+)
+
+
+@pytest.mark.parametrize(
+    ("shape", "columns"),
+    [
+        (
+            Shape(keep=2),
+            {"3.10": [2, None, 4], "null": [3, None, 2], "other": [1, None, 3]},
+        ),
+        (
+            Shape(keep=2, share=True),
+            {
+                "3.10": [33.3333, None, 44.4444],
+                "null": [50, None, 22.2222],
+                "other": [16.6667, None, 33.3333],
+            },
+        ),
+        (Shape(category="3.8"), {"3.8": [0, None, 1]}),
+        (Shape(category="3.8", share=True, smooth=3), {"3.8": [0, None, 6.6667]}),
+    ],
+)
+def test_a_grid_is_shaped_as_asked(shape: Shape, columns: dict[str, list[float]]) -> None:
+    shaped = series.shaped(SHAPED, Dimension.PYTHON_MINOR, shape)
+
+    assert shaped == Grid(DAYS, columns)
+    assert list(shaped.columns) == list(columns)
+
+
+def test_the_two_overall_categories_are_never_folded() -> None:
+    grid = Grid(DAYS, {"with_mirrors": [3, 3, 3], "without_mirrors": [1, 2, 3]})
+
+    assert series.shaped(grid, Dimension.OVERALL, Shape(keep=1)) == grid
+
+
+def test_an_asked_category_is_there_without_downloads() -> None:
+    grid = series.grid(Dimension.SYSTEM, [], days=DAYS, loaded=DAYS[:1], category="Darwin")
+
+    assert grid == Grid(DAYS, {"Darwin": [0, None, None]})
 
 
 @pytest.mark.parametrize(
@@ -219,14 +298,23 @@ def test_folding_and_arranging_lose_nothing(grid: Grid, keep: int) -> None:
 
 
 @given(GRIDS, st.integers(min_value=1, max_value=9))
-def test_a_mean_lies_between_the_values_that_it_is_of(grid: Grid, window: int) -> None:
-    smoothed = series.smooth(grid, window)
+def test_means_of_categories_make_up_the_mean_of_the_whole(grid: Grid, window: int) -> None:
+    total = series.smooth(Grid(grid.days, {"a": series.whole(grid)}), window).columns["a"]
+
+    assert series.whole(series.smooth(grid, window)) == [
+        value if value is None else pytest.approx(value) for value in total
+    ]
+
+
+@given(GRIDS, st.integers(min_value=1, max_value=9))
+def test_a_mean_is_there_on_loaded_days_and_not_over_the_largest(grid: Grid, window: int) -> None:
+    means = series.smooth(grid, window)
 
     for name, column in grid.columns.items():
-        for value, mean in zip(column, smoothed.columns[name], strict=True):
-            assert (mean is None) == (value is None)
-            present = [each for each in column if each is not None]
-            assert mean is None or min(present) <= mean <= max(present)
+        for value, mean, total in zip(column, means.columns[name], series.whole(grid), strict=True):
+            assert value is None or mean is not None
+            assert mean is None or total is not None
+            assert mean is None or 0 <= mean <= max(filter(None, column), default=0)
     assert series.smooth(grid, 1) == grid
 
 

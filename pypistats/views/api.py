@@ -3,7 +3,6 @@
 Any spelling of a package's name works in place, and `package` in the answer is the normal form.
 """
 
-import re
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
@@ -19,12 +18,16 @@ from pypistats.catalog import (
     Dimension,
     Period,
 )
-from pypistats.views.parameters import choice, known_name, pattern, several_names
+from pypistats.views.parameters import (
+    MAJOR_VERSION,
+    MINOR_VERSION,
+    choice,
+    known_name,
+    pattern,
+    several_names,
+)
 
 bp = Blueprint("api", __name__, url_prefix="/api")
-
-MAJOR_VERSION = re.compile(r"[0-9]{1,9}|null", re.IGNORECASE)
-MINOR_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}|null", re.IGNORECASE)
 
 Document = dict[str, Any]
 

@@ -15,6 +15,8 @@ MOST_NAMES = 100
 
 MOST_PAGES = 100
 
+MAJOR_VERSION = re.compile(r"[0-9]{1,9}|null", re.IGNORECASE)
+MINOR_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}|null", re.IGNORECASE)
 SEARCH_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 

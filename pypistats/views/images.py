@@ -1,0 +1,136 @@
+"""Charts: as pictures, and as the data and the figure that they are drawn from."""
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Mapping
+from contextlib import nullcontext
+
+import orjson
+from flask import Blueprint, Response, current_app
+
+from pypistats import charts, queries, render, series
+from pypistats.answers import kept
+from pypistats.charts import Chart
+from pypistats.limits import Cost, spend
+from pypistats.series import Grid, Shape
+from pypistats.views.chart_parameters import Asked, asked_chart
+from pypistats.views.parameters import known_name
+
+MIMETYPES = {
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "json": "application/json",
+    "data": "application/json",
+    "csv": "text/csv",
+    "plotly": "application/json",
+}
+
+bp = Blueprint("images", __name__, url_prefix="/api")
+
+PICTURES = ("png", "svg")
+
+SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+"""A picture by itself, whose elements have styles, and no script."""
+
+
+@bp.get("/packages/<name>/chart/<dimension>")
+def chart(name: str, dimension: str) -> Response:
+    """Answer a chart of one dimension in the format that is asked for."""
+    package = known_name(name)
+    asked = asked_chart(dimension)
+    days = current_app.config["RETENTION_DAYS"]
+    return kept(
+        lambda: _answer(package, asked, days),
+        package,
+        asked._replace(fresh=False),
+        packages=[package],
+        bypass=asked.fresh,
+        place=render.place if asked.format in PICTURES else nullcontext,
+    )
+
+
+def _answer(package: str, asked: Asked, days: int) -> Response:
+    with queries.snapshot():
+        loaded = queries.days_to_show(days=days)
+        chart = Chart(
+            package=package,
+            dimension=asked.dimension,
+            grid=_grid(package, asked, loaded, days),
+            kind=asked.kind,
+            category=asked.category,
+            share=asked.share,
+            smooth=asked.smooth,
+            suspects=frozenset(day for day, suspect in loaded.items() if suspect),
+            title=asked.title,
+        )
+    response = Response(_body(chart, asked), mimetype=MIMETYPES[asked.format])
+    if asked.format == "svg":
+        response.headers["Content-Security-Policy"] = SVG_POLICY
+    return response
+
+
+def _grid(package: str, asked: Asked, loaded: Mapping[str, bool], days: int) -> Grid:
+    """Return what is drawn. It is made with the days before the first that its mean is of."""
+    columns = series.STORED_COLUMNS[asked.dimension]
+    rows = queries.series(package, columns, days=days)
+    shown = series.window(loaded, since=asked.since, until=asked.until, days=asked.days)
+    if shown is None:
+        return Grid([], {})
+    first, last = shown
+    grid = series.grid(
+        asked.dimension,
+        ((day, series.counts_of(asked.dimension, values)) for day, *values in rows),
+        days=series.day_range(first - dt.timedelta(days=asked.smooth - 1), last),
+        loaded=loaded,
+        category=asked.category,
+    )
+    shape = Shape(asked.smooth, asked.share, asked.category, charts.CATEGORIES_DRAWN)
+    return series.since(series.shaped(grid, asked.dimension, shape), first.isoformat())
+
+
+def _document(chart: Chart) -> bytes:
+    """Write the data as the contract has it."""
+    columns = chart.grid.columns.items()
+    return orjson.dumps(
+        {
+            "package": chart.package,
+            "type": chart.dimension,
+            "chartType": chart.kind,
+            "title": charts.title(chart),
+            "labels": chart.grid.days,
+            "datasets": [{"label": name, "data": values} for name, values in columns],
+        }
+    )
+
+
+def _table(chart: Chart) -> bytes:
+    """Write the data as CSV: a row for each day, a column for each category."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["date", *map(_harmless, chart.grid.columns)])
+    writer.writerows(zip(chart.grid.days, *chart.grid.columns.values(), strict=True))
+    return text.getvalue().encode()
+
+
+def _harmless(name: str) -> str:
+    """Keep a spreadsheet from taking a category's name, which is free text, for a formula."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+
+
+def _body(chart: Chart, asked: Asked) -> bytes:
+    if asked.format == "csv":
+        return _table(chart)
+    if asked.format in ("json", "data"):
+        return _document(chart)
+    figure = charts.figure(chart, theme=asked.theme, size=asked.size)
+    if asked.format == "plotly":
+        return orjson.dumps(figure)
+    spend(Cost.RENDER)
+    return render.render_image(
+        figure,
+        width=asked.size.width,
+        height=asked.size.height,
+        scale=asked.scale,
+        image_format=asked.format,
+    )
