@@ -3,44 +3,45 @@
 Such an address never changes its content, so a browser that has it never asks again.
 """
 
-import gzip
 import hashlib
 import mimetypes
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import brotli
 from flask import Flask, Response, abort, request
 
+from pypistats import encodings
+
 FOREVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 
-_COMPRESSED = ("text/", "image/svg", "application/json", "application/manifest")
-_THOROUGH_BYTES = 200_000
+THOROUGH_BYTES = 200_000
 """Above this, brotli's highest level takes seconds for a tenth less."""
 
 mimetypes.add_type("application/manifest+json", ".webmanifest")
 
 
-@dataclass
 class Asset:
-    """One file: its content, and what it is when compressed, made when first asked for."""
+    """One file: its content, and each encoding of it, made when first asked for and kept."""
 
-    content: bytes
-    mimetype: str
-    digest: str
+    def __init__(self, name: str, content: bytes) -> None:
+        self.mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        self.digest = hashlib.sha256(content).hexdigest()[:12]
+        self.is_compressible = encodings.is_compressible(self.mimetype, len(content))
+        self._variants = {encodings.IDENTITY: content}
 
-    @cached_property
-    def encodings(self) -> dict[str, bytes]:
-        """Return the content by encoding, the smallest first; `identity` is as it is."""
-        made = {"identity": self.content}
-        if self.mimetype.startswith(_COMPRESSED):
-            quality = 11 if len(self.content) < _THOROUGH_BYTES else 9
-            made["br"] = brotli.compress(self.content, quality=quality)
-            made["gzip"] = gzip.compress(self.content, mtime=0)
-        return dict(sorted(made.items(), key=lambda item: len(item[1])))
+    def encoded(self, encoding: str) -> bytes:
+        """Return the content in an encoding, as small as can be had in a moment."""
+        body = self._variants.get(encoding)
+        if body is None:
+            content = self._variants[encodings.IDENTITY]
+            if encoding == "br":
+                body = brotli.compress(content, quality=11 if len(content) < THOROUGH_BYTES else 9)
+            else:
+                body = encodings.compress(content, encoding)
+            self._variants[encoding] = body
+        return body
 
 
 class Assets:
@@ -54,31 +55,27 @@ class Assets:
                 self._add(path.relative_to(folder).as_posix(), path.read_bytes())
 
     def _add(self, name: str, content: bytes) -> None:
-        digest = hashlib.sha256(content).hexdigest()[:12]
-        mimetype = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        asset = Asset(name, content)
         stem, dot, suffix = name.rpartition(".")
-        self._fingerprinted[name] = f"{stem}.{digest}{dot}{suffix}"
-        self._by_name[name] = self._by_name[self._fingerprinted[name]] = Asset(
-            content, mimetype, digest
-        )
+        self._fingerprinted[name] = f"{stem}.{asset.digest}{dot}{suffix}"
+        self._by_name[name] = self._by_name[self._fingerprinted[name]] = asset
 
     def fingerprinted(self, name: str) -> str:
         """Return the name with the fingerprint in it; one that is no file's stays as it is."""
         return self._fingerprinted.get(name, name)
 
     def answer(self, name: str) -> Response:
-        """Answer with a file, in the smallest encoding that the client takes; 404 for no file."""
+        """Answer with a file, in the encoding that the client prefers; 404 for no file."""
         asset = self._by_name.get(name)
         if asset is None:
             abort(404)
-        accepted = request.accept_encodings
-        encoding = next(
-            each for each in asset.encodings if each == "identity" or accepted[each] > 0
-        )
-        response = Response(asset.encodings[encoding], mimetype=asset.mimetype)
-        if encoding != "identity":
+        encoding = encodings.IDENTITY
+        if asset.is_compressible:
+            encoding = encodings.chosen(request.headers.get("Accept-Encoding", ""))
+        response = Response(asset.encoded(encoding), mimetype=asset.mimetype)
+        if encoding != encodings.IDENTITY:
             response.content_encoding = encoding
-        if len(asset.encodings) > 1:
+        if asset.is_compressible:
             response.vary.add("Accept-Encoding")
         response.headers["Cache-Control"] = ASK_AGAIN if name in self._fingerprinted else FOREVER
         response.set_etag(f"{asset.digest}-{encoding}")

@@ -57,31 +57,33 @@
 
   // --- Tables: a heading with `data-sort` becomes a button that sorts by its column.
 
-  function cellValue(row, column) {
+  function cellText(row, column) {
     const cell = row.cells[column];
-    const value = cell.dataset.value ?? cell.textContent.trim();
-    const number = Number(value.replaceAll(",", ""));
-    return value !== "" && !Number.isNaN(number) ? number : value;
+    return cell.dataset.value ?? cell.textContent.trim();
   }
 
-  function compare(one, other) {
-    if (typeof one === "number" && typeof other === "number") {
-      return one - other;
-    }
-    return String(one).localeCompare(String(other), "en", { numeric: true });
+  // As text, so that 3.9 goes before 3.12, which as numbers it would not.
+  function compareTexts(one, other) {
+    return one.localeCompare(other, "en", { numeric: true });
+  }
+
+  function compareNumbers(one, other) {
+    return Number(one.replaceAll(",", "")) - Number(other.replaceAll(",", ""));
   }
 
   function sortBy(table, heading) {
     const column = heading.cellIndex;
+    const isNumber = heading.dataset.sort === "number";
+    const compare = isNumber ? compareNumbers : compareTexts;
     const descending = heading.getAttribute("aria-sort")
       ? heading.getAttribute("aria-sort") === "ascending"
-      : heading.dataset.sort === "number";
+      : isNumber;
     for (const other of heading.parentElement.cells) {
       other.removeAttribute("aria-sort");
     }
     heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
     const body = table.tBodies[0];
-    const rows = [...body.rows].map((row) => [cellValue(row, column), row]);
+    const rows = [...body.rows].map((row) => [cellText(row, column), row]);
     rows.sort((one, other) => (descending ? -1 : 1) * compare(one[0], other[0]));
     body.append(...rows.map(([, row]) => row));
   }

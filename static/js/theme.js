@@ -1,4 +1,5 @@
-// Sets the theme that was chosen here before. The body begins with it: nothing is painted before.
+// Sets the theme that was chosen here before. The body begins with it: no content is
+// painted before, and the head has no script that rendering waits for.
 (function () {
   "use strict";
   var root = document.documentElement;

@@ -1,0 +1,116 @@
+"""What axe-core finds on the pages, in both themes, and what the keyboard alone can reach."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from pypistats import ingest, pypi_store
+from pypistats.extensions import db
+from tests.fixed_source import DAY, FixedSource, package_day
+from tests.fixtures_browser import OpenTab
+from tests.test_package_page import INFO
+
+PAGES = (
+    "/",
+    "/packages/flask",
+    "/packages/flask?releases=major",
+    "/packages/__all__",
+    "/search",
+    "/search?q=fla",
+    "/search?q=nothing",
+    "/api",
+    "/faqs",
+    "/about",
+)
+ERRORS = ("/packages/flaskk", "/search?q=%25", "/nothing")
+
+
+@pytest.fixture(autouse=True)
+def packages(app: Flask) -> None:
+    with app.app_context():
+        source = FixedSource(
+            package_day("flask", python_minor={"3.12": 30, "null": 4}, mirrored=7),
+            package_day("flask-caching"),
+        )
+        source.name = "sample"
+        ingest.ingest_day(DAY, source)
+        pypi_store.save_info("flask", INFO)
+        db.session.commit()
+
+
+def violations(page: Page) -> list[str]:
+    """Return the rules that the page breaks, each with its first element."""
+    found = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing(open_tab: OpenTab, server_url: str, dark: bool) -> None:
+    tab = open_tab(server_url, dark=dark)
+    found = {}
+    for path in (*PAGES, *ERRORS):
+        tab.page.goto(server_url + path)
+        found[path] = violations(tab.page)
+    tab.errors[:] = [error for error in tab.errors if "the server responded with" not in error]
+
+    assert {path: rules for path, rules in found.items() if rules} == {}
+
+
+def test_axe_finds_nothing_in_the_theme_that_is_switched_to_on_a_phone(
+    open_tab: OpenTab, server_url: str
+) -> None:
+    tab = open_tab(f"{server_url}/packages/flask", width=360)
+    tab.page.get_by_role("button", name="Switch to the dark theme").click()
+
+    for path in ("/packages/flask", "/", "/api"):
+        tab.page.goto(server_url + path)
+        assert tab.page.evaluate("document.documentElement.dataset.theme") == "dark"
+        assert violations(tab.page) == []
+
+
+def test_the_keyboard_alone_reaches_everything(open_tab: OpenTab, server_url: str) -> None:
+    tab = open_tab(f"{server_url}/packages/flask")
+    wanted = tab.page.evaluate(
+        """() => [...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")]
+            .filter((element) => element.checkVisibility() && element.tabIndex >= 0).length"""
+    )
+    reached = set()
+    for _ in range(wanted + 5):
+        tab.page.keyboard.press("Tab")
+        place, shown = tab.page.evaluate(
+            """() => {
+                const element = document.activeElement;
+                const box = element.getBoundingClientRect();
+                const all = [...document.querySelectorAll("*")];
+                const style = getComputedStyle(element);
+                const seen = box.width > 0 && style.outlineStyle !== "none";
+                return [all.indexOf(element), seen || element === document.body];
+            }"""
+        )
+        assert shown, f"element {place} has focus and does not show it"
+        reached.add(place)
+
+    assert len(reached) >= wanted
+
+
+def test_the_first_tab_skips_to_the_content(open_tab: OpenTab, server_url: str) -> None:
+    tab = open_tab(f"{server_url}/packages/flask")
+
+    tab.page.keyboard.press("Tab")
+    expect(tab.page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    tab.page.keyboard.press("Enter")
+    tab.page.keyboard.press("Tab")
+
+    assert tab.page.evaluate("document.activeElement.closest('main') !== null")
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 2560])
+def test_no_page_is_wider_than_the_window(open_tab: OpenTab, server_url: str, width: int) -> None:
+    tab = open_tab(server_url, width=width)
+    for path in PAGES:
+        tab.page.goto(server_url + path)
+        overflow = tab.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert overflow <= 0, path
