@@ -51,13 +51,13 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
 
 def _engine_options(threads: int) -> dict[str, Any]:
-    """Return a connection for each thread and one more, checked before use.
+    """Return a connection for each thread and two more, checked before use.
 
-    By the other one the data revision is read, and a day is held that is being loaded. The
-    keepalives end a wait for a server that has gone without a word.
+    By the others the data revision is read, a day is held that is being loaded, and the budget
+    is kept. The keepalives end a wait for a server that has gone without a word.
     """
     return {
-        "pool_size": threads + 1,
+        "pool_size": threads + 2,
         "max_overflow": 0,
         "pool_timeout": 5,
         "pool_pre_ping": True,

@@ -8,7 +8,7 @@ from pypistats import store, totals
 from pypistats.extensions import db
 from pypistats.partitions import drop, next_month, partitions
 
-PURGE_LOCK = 7003
+PURGE_LOCK = 7004
 """The advisory lock that lets one purge at a time drop tables."""
 
 

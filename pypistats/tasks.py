@@ -12,7 +12,7 @@ from pypistats import demand, pipeline, queries, retention, schedule, store, wan
 from pypistats.budget import DailyBudget
 from pypistats.clock import utc_now
 from pypistats.pypi_store import TooFewNamesError, replace_names, save_info
-from pypistats.sources import DownloadSource, SourceError
+from pypistats.sources import BudgetError, DownloadSource, SourceError
 from pypistats.sources.opening import open_source
 from pypistats.sources.pypi import PyPI
 from pypistats.wants import Want
@@ -54,6 +54,9 @@ def purge_old_months() -> list[str]:
     bind=True,
     name="ingest-day",
     autoretry_for=(SourceError,),
+    # What is left of the budget does not grow before midnight, and has had its line in the log.
+    dont_autoretry_for=(BudgetError,),
+    throws=(BudgetError,),
     max_retries=5,
     retry_backoff=30,
     retry_backoff_max=240,

@@ -5,11 +5,20 @@ for it again and again. A message that is lost costs a minute, and one that come
 """
 
 import logging
+import warnings
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from celery.app.trace import LOG_RECEIVED, LOG_SUCCESS
+from celery.exceptions import (
+    CPendingDeprecationWarning,
+    SoftTimeLimitExceeded,
+    TimeLimitExceeded,
+    WorkerLostError,
+)
 from celery.signals import after_setup_logger
+from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from pypistats.sources import SourceError
@@ -26,7 +35,14 @@ MERCY_SECONDS = 60
 VISIBILITY_SECONDS = 2 * INGEST_SECONDS
 """After so long the queue takes a worker for lost and gives its messages to another."""
 
-FORESEEN = (SourceError, DBAPIError, OSError)
+_ROUTINE = (
+    LOG_RECEIVED,
+    LOG_SUCCESS,
+    "Discarding revoked task",
+    "Scheduler: Sending due task",
+)
+
+FORESEEN = (SourceError, DBAPIError, OSError, RedisError, SoftTimeLimitExceeded)
 """Errors of the outside, which one line tells. Others are the code's, and want a traceback."""
 
 
@@ -48,6 +64,9 @@ def celery_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "broker_url": address,
         "imports": ["pypistats.tasks"],
         "result_backend": address,
+        # While the server is started again, whoever has a result waits with it for a minute.
+        "result_backend_always_retry": True,
+        "result_backend_max_retries": 12,
         "result_expires": 24 * 3_600,
         "task_acks_late": True,
         "task_default_queue": "pypistats",
@@ -92,9 +111,22 @@ def _address(url: str) -> str:
 
 @after_setup_logger.connect
 def log_in_lines(logger: logging.Logger, **_arguments: object) -> None:
-    """Make each fault of the outside one line of the log."""
+    """Make each fault of the outside one line of the log, and what is routine none."""
+    # It is about what this app has decided: a task outlives the loss of its queue.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
     for handler in logger.handlers:
         handler.setFormatter(LineFormatter(handler.formatter))
+        handler.addFilter(is_news)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a line of the log says more than that the timetable is kept.
+
+    A worker that has died is told by a line on its process; that of its task names no task.
+    """
+    if record.levelno <= logging.INFO:
+        return not str(record.msg).startswith(_ROUTINE)
+    return not isinstance(_error(record), (WorkerLostError, TimeLimitExceeded))
 
 
 class LineFormatter(logging.Formatter):
@@ -106,7 +138,13 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's line, and the traceback below it if the error is the code's."""
-        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if isinstance(error, FORESEEN):
+        if isinstance(_error(record), FORESEEN):
             record.exc_info = record.exc_text = None
-        return self._wrapped.format(record)
+        text = self._wrapped.format(record)
+        return text if record.exc_info else " ".join(text.split())
+
+
+def _error(record: logging.LogRecord) -> BaseException | None:
+    """Return the error that a record tells of, without what pools wrap it in."""
+    error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+    return getattr(error, "exc", error)

@@ -81,6 +81,10 @@ class Proxy(ThreadingHTTPServer):
         """Put `fault` in place of answers to calls of `kind`, after the first `after` of them."""
         self._faults[kind] = (fault, after)
 
+    def heal(self) -> None:
+        """Answer everything again."""
+        self._faults.clear()
+
     def of(self, kind: str) -> list[Call]:
         """Return the calls of a kind."""
         return [call for call in self.calls if call.kind == kind]

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 
 pytest_plugins = [
     "tests.fixtures_bigquery",
+    "tests.fixtures_pipeline",
     "tests.fixtures_browser",
     "tests.fixtures_clickhouse",
 ]

@@ -39,6 +39,11 @@ def _whole(category: str, downloads: int) -> dict[str, int]:
     return {category: downloads} if downloads else {}
 
 
+def made_up_day(day: dt.date, rows: int) -> list[PackageDay]:
+    """Return a day whose load takes long enough to be broken off in its midst."""
+    return [package_day(f"package-{n:05}", day, downloads=n % 7 + 1) for n in range(rows)]
+
+
 class FixedSource:
     """Gives the rows it was made with; breaks after `fail_after` of them when that is set."""
 

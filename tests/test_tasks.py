@@ -5,14 +5,16 @@ import logging
 from typing import Any
 
 import pytest
+from billiard.einfo import ExceptionWithTraceback
 from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded, WorkerLostError
 from flask import Flask
 
 from pypistats import create_app, ingest, queries, tasks
 from pypistats.catalog import PackageDay
 from pypistats.config import ConfigError
-from pypistats.sources import SourceError
-from pypistats.workers import LineFormatter
+from pypistats.sources import BudgetError, SourceError
+from pypistats.workers import LineFormatter, is_news
 from tests.fixed_source import DAY, FixedSource, package_day
 
 URL = {"DATABASE_URL": "postgresql://user:secret@host/name"}
@@ -123,13 +125,59 @@ def test_a_worker_without_a_queue_does_not_start(monkeypatch: pytest.MonkeyPatch
         __import__("celery_worker")
 
 
-def formatted(error: Exception) -> str:
-    record = logging.LogRecord(
-        "", logging.ERROR, "", 1, "task failed", None, (type(error), error, None)
-    )
-    return LineFormatter(logging.Formatter("%(message)s")).format(record)
+def record(error: Exception, level: int = logging.ERROR) -> logging.LogRecord:
+    told = (type(error), error, None)
+    return logging.LogRecord("", level, "", 1, "task failed", None, told)
 
 
-def test_a_fault_of_the_outside_is_one_line_and_one_of_the_code_has_its_traceback() -> None:
-    assert formatted(SourceError("BigQuery is away")) == "task failed"
-    assert formatted(KeyError("day")) == "task failed\nKeyError: 'day'"
+@pytest.mark.parametrize(
+    "error", [SourceError("BigQuery is away"), ConnectionError(), SoftTimeLimitExceeded()]
+)
+def test_a_fault_of_the_outside_is_one_line(error: Exception) -> None:
+    assert is_news(record(error))
+    assert LineFormatter(None).format(record(error)) == "task failed"
+    told = logging.LogRecord("", logging.ERROR, "", 1, "no queue.\n  Trying again", None, None)
+    assert LineFormatter(None).format(told) == "no queue. Trying again"
+
+
+def test_a_fault_of_the_code_has_its_traceback() -> None:
+    assert LineFormatter(None).format(record(KeyError("day"))) == "task failed\nKeyError: 'day'"
+
+
+def test_a_worker_that_has_died_is_told_once() -> None:
+    wrapped = ExceptionWithTraceback(WorkerLostError(), None)
+
+    assert not is_news(record(wrapped))
+
+
+def test_what_is_routine_is_not_logged() -> None:
+    def line(message: str) -> logging.LogRecord:
+        return logging.LogRecord("", logging.INFO, "", 1, message, None, None)
+
+    assert not is_news(line("Task %(name)s[%(id)s] succeeded in %(runtime)ss: %(return_value)s"))
+    assert is_news(line("ingested %s from %s: %d packages%s"))
+
+
+def test_an_empty_budget_is_not_tried_again_at_once(
+    celery: Celery[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BudgetError("nothing is left")
+
+    monkeypatch.setattr(tasks, "open_source", refuse)
+
+    result = celery.tasks["ingest-day"].apply((DAY.isoformat(),))
+
+    assert (result.state, result.result.args) == ("FAILURE", ("nothing is left",))
+
+
+def test_a_fault_of_the_source_is_tried_again_five_times(
+    celery: Celery[Any], app: Flask, source: FixedSource
+) -> None:
+    source.fail_after = 1
+
+    result = celery.tasks["ingest-day"].apply((DAY.isoformat(),))
+
+    assert (result.state, str(result.result)) == ("FAILURE", "the source broke off")
+    with app.app_context():
+        assert queries.ledger()[DAY].attempts == 6
