@@ -73,11 +73,11 @@ def test_no_content_is_painted_before_the_chosen_theme_is_set(
     tab.page.context.route("**/theme.*.js", hold)
 
     tab.page.goto(f"{server_url}/about", wait_until="commit")
-    tab.page.wait_for_function("document.querySelector('script[src*=theme]') !== null")
+    tab.page.wait_for_function("() => document.querySelector('script[src*=theme]') !== null")
     expect(tab.page.locator("main")).to_have_count(0)
     assert tab.page.evaluate("window.painted") is None
     asked[0].continue_()
-    tab.page.wait_for_function("window.painted !== undefined")
+    tab.page.wait_for_function("() => window.painted !== undefined")
 
     assert tab.page.evaluate("window.painted") == "dark"
 
