@@ -112,7 +112,8 @@ def _example(document: Node, schema: Node) -> Any:
         return {
             name: _example(document, each) for name, each in schema.get("properties", {}).items()
         }
-    return {"integer": SAMPLE_NUMBER, "number": 0.5, "boolean": True}.get(kind, SAMPLE_TEXT)
+    number = min(SAMPLE_NUMBER, schema.get("maximum", SAMPLE_NUMBER))
+    return {"integer": number, "number": 0.5, "boolean": True}.get(kind, SAMPLE_TEXT)
 
 
 def _known_values(schema: Node) -> Iterator[Any]:

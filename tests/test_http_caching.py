@@ -46,6 +46,8 @@ ROUTES = {
     "/api/packages/flask/installer": KEPT,
     "/api/packages/flask/summary": KEPT,
     "/api/packages/flask/badge.json": KEPT,
+    "/api/search?q=fl": KEPT,
+    "/api/packages/flask/chart/system?format=json": KEPT,
     "/badge/flask.svg": KEPT,
     "/status": MOMENT,
     "/api/status": MOMENT,
