@@ -57,7 +57,7 @@ class DailyBudget:
         )
         if first:
             logger.error("%s; nothing more is fetched today that needs as much", message)
-        raise BudgetError(message)
+        raise BudgetError(message, _midnight(now) + dt.timedelta(days=1))
 
     def settle(self, reserved: int, bytes_billed: int, job_id: str | None) -> None:
         """Put what was billed in the place of what was set aside."""
@@ -83,11 +83,16 @@ def spent(connection: Connection, now: dt.datetime) -> int:
     )
 
 
-def package_day_bytes(connection: Connection) -> int:
+def package_day_bytes() -> int:
     """Return what a package's day is billed, by the newest queries for packages.
 
     A dry run can't tell: it does not see that the table is clustered.
     """
+    with db.engine.begin() as connection:
+        return _package_day_bytes(connection)
+
+
+def _package_day_bytes(connection: Connection) -> int:
     billed, package_days = _execute(
         connection,
         """
@@ -104,7 +109,7 @@ def package_day_bytes(connection: Connection) -> int:
 def _estimate(connection: Connection, query: PlannedQuery) -> int:
     if query.packages is None:
         return query.dry_run_bytes
-    return package_day_bytes(connection) * query.packages * query.days
+    return _package_day_bytes(connection) * query.packages * query.days
 
 
 def _held_back(connection: Connection, now: dt.datetime) -> int:

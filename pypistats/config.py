@@ -8,8 +8,11 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+
+from pypistats.catalog import InvalidNameError, normalize_name
 
 GIB = 2**30
 
@@ -53,6 +56,16 @@ def _database_url(value: str) -> str:
     if scheme not in ("postgres", "postgresql", "postgresql+psycopg2") or not separator or not rest:
         raise ValueError("postgresql://USER:PASSWORD@HOST:PORT/NAME")
     return f"postgresql+psycopg2://{rest}"
+
+
+def _names_file(value: str) -> tuple[str, ...]:
+    """Return the normal names in a file; what follows a `#` is a comment."""
+    try:
+        lines = Path(value).read_text(encoding="utf-8").splitlines()
+        words = (line.partition("#")[0].strip() for line in lines)
+        return tuple(dict.fromkeys(normalize_name(word) for word in words if word))
+    except (OSError, UnicodeDecodeError, InvalidNameError) as error:
+        raise ValueError(f"a file of package names, one a line; {error}") from None
 
 
 def _http_url(value: str) -> str:
@@ -145,7 +158,26 @@ SETTINGS = (
         "SOURCE",
         "bigquery",
         "where the schedule gets its days from; with `none` it does nothing",
-        _one_of("bigquery", "sample", "none"),
+        _one_of("bigquery", "clickhouse", "sample", "none"),
+    ),
+    Setting(
+        "INGEST_SCOPE",
+        None,
+        "`all` packages, or `tracked` for those that were asked for; without it `all`, and"
+        " `tracked` where SOURCE is `clickhouse`",
+        _one_of("all", "tracked"),
+    ),
+    Setting(
+        "TRACKED_FILE",
+        None,
+        "a file of names, one a line, that are tracked before anyone asks",
+        _names_file,
+    ),
+    Setting(
+        "ON_DEMAND_WAIT",
+        "8",
+        "how many seconds a request waits for a package that is being fetched",
+        _whole_number(0, 60),
     ),
     Setting(
         "SCHEDULE_SECONDS",
@@ -288,4 +320,13 @@ SETTINGS = (
 
 def load_config(environ: Mapping[str, str]) -> dict[str, Any]:
     """Return all settings by variable name. Raises ConfigError for the first that can't be."""
-    return {setting.variable: setting.read(environ) for setting in SETTINGS}
+    config = {setting.variable: setting.read(environ) for setting in SETTINGS}
+    if config["SOURCE"] == "clickhouse" and config["INGEST_SCOPE"] == "all":
+        raise ConfigError(
+            "INGEST_SCOPE can't be `all` where SOURCE is `clickhouse`: its public server limits"
+            " what a query may read, so a whole day of all packages can't be had there"
+        )
+    config["INGEST_SCOPE"] = config["INGEST_SCOPE"] or (
+        "tracked" if config["SOURCE"] == "clickhouse" else "all"
+    )
+    return config

@@ -1,22 +1,35 @@
 """What a visitor's request causes to be fetched. Views know nothing of it: it stands around them.
 
-A row in `wants` makes many askers one fetch. Only here and in `wants` is it decided who queues.
+A row in `wants` makes many askers one fetch, and outlives the queue, which is only told of it.
+Where packages are tracked, one that the store lacks is waited for, by no more requests of a process
+than leave it half its threads, and with no connection held.
 """
 
 import datetime as dt
 import functools
 import logging
+import math
+import threading
 import time
+from collections.abc import Iterable
+from typing import Any
 
 from celery import Celery
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 from kombu.exceptions import OperationalError as QueueError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import TooManyRequests
+from werkzeug.wsgi import ClosingIterator
 
-from pypistats import queries, store, wants
-from pypistats.catalog import ALL_PACKAGES, normalize_name
+from pypistats import provision, store, wants
+from pypistats.catalog import ALL_PACKAGES, InvalidNameError, is_normal_name, normalize_name
 from pypistats.clock import utc_now
+from pypistats.errors import NotReadyError
+from pypistats.extensions import db
+from pypistats.limits import Cost, spend
+from pypistats.provision import Supply
+from pypistats.queries import PackageNotFoundError
 from pypistats.wants import Want
 
 logger = logging.getLogger(__name__)
@@ -24,55 +37,98 @@ logger = logging.getLogger(__name__)
 INFO = "info"
 """What PyPI tells of a package."""
 
-INFO_AGE = dt.timedelta(days=1)
-"""After so long it is asked again, once a page of the package is opened."""
+PACKAGE = "package"
+"""What is wanted of a package: its downloads."""
 
-TASKS = {INFO: "refresh-package-info"}
+TASKS = {INFO: "refresh-package-info", PACKAGE: "fetch-package"}
 """The task that fetches what is wanted; it takes a package's name."""
+
+NAMES_TASK = "refresh-names"
+
+PAGES = "/packages/"
+"""How the addresses of pages begin whose packages PyPI is asked about."""
+
+PACKAGE_RULES = ("/packages/<name>", "/api/packages/<name>", "/badge/<name>")
+"""How the addresses begin whose answers need a package's downloads."""
+
+INFO_AGE = dt.timedelta(days=1)
+"""After so long PyPI is asked again, once a page of the package is opened."""
 
 LOOK_SECONDS = 60
 """How long a process remembers that it has looked at a package."""
 
 LOOKS_KEPT = 10_000
 
-HASTE = {"max_retries": 0, "socket_connect_timeout": 0.5, "socket_timeout": 0.5}
-"""How the queue is told: at once or not at all."""
+POLL_SECONDS = 0.2
+"""How often a request that waits looks whether the package is there."""
+
+SOON, LATER = 2, 10
+"""Seconds after which to ask again: when only the waiting was too much, and while it is fetched."""
 
 MESSAGE_SECONDS = 600
 """How long a message may wait in the queue; the row in `wants` outlasts it."""
 
+HASTE = {"max_retries": 0, "socket_connect_timeout": 0.5, "socket_timeout": 0.5}
+"""How the queue is told: at once or not at all."""
+
 
 def register_demand(app: Flask) -> None:
     """Have what is asked for fetched, if there is a queue to ask by."""
-    app.extensions["demand_looks"] = Looks()
-    if app.config["REDIS_URL"] and app.config["PYPI_URL"]:
-        app.after_request(_after_page)
+    config = app.config
+    app.extensions["demand"] = Demand(max(1, config["WEB_THREADS"] // 2))
+    if config["REDIS_URL"] and config["PYPI_URL"]:
+        app.wsgi_app = PageWatch(app)  # type: ignore[method-assign]
+    if config["INGEST_SCOPE"] == "tracked" and config["SOURCE"] != "none":
+        app.before_request(_before_package)
+        app.after_request(_mark_stale)
+
+
+class Demand:
+    """A process's memory of what it has looked at, and the places where its requests may wait."""
+
+    def __init__(self, places: int) -> None:
+        self.places = threading.BoundedSemaphore(places)
+        self._until: dict[str, float] = {}
+
+    def due(self, what: str, seconds: float = LOOK_SECONDS) -> bool:
+        """Tell whether something was not looked at for so long; from now on it was."""
+        now = time.monotonic()
+        if self._until.get(what, 0) > now:
+            return False
+        if len(self._until) >= LOOKS_KEPT:
+            self._until.clear()
+        self._until[what] = now + seconds
+        return True
 
 
 def send(want: Want) -> None:
-    """Queue the task that fetches `want`. If there is no way to, it is due again later.
+    """Queue the task that fetches `want`. If there is no way to, it is due again later."""
+    _send(TASKS[want.what], want.package)
 
-    Nobody waits for the task's result, so none is asked for: that would wait for Redis.
-    """
+
+def _send(task: str, *arguments: str) -> None:
+    """Queue a task, and ask for no result: that would wait for Redis."""
     celery: Celery = current_app.extensions["celery"]
     try:
         with celery.connection_for_write(transport_options=HASTE) as connection:
             celery.send_task(
-                TASKS[want.what],
-                (want.package,),
+                task,
+                arguments,
                 connection=connection,
                 ignore_result=True,
                 retry=False,
                 expires=MESSAGE_SECONDS,
             )
     except (QueueError, OSError) as error:
-        logger.warning("%s of %s can't be queued: %s", want.what, want.package, error)
+        logger.warning("%s can't be queued: %s", " ".join((task, *arguments)), error)
+
+
+# --- what PyPI tells --------------------------------------------------------------------------
 
 
 def want_info(package: str) -> None:
-    """Have PyPI asked about a package, unless it was lately."""
-    checked_at = queries.info_checked_at(package)
-    if checked_at is not None and utc_now() - checked_at < INFO_AGE:
+    """Have PyPI asked about a package that the store has, unless it was lately."""
+    if not provision.is_info_due(package, older_than=INFO_AGE):
         return
     want = Want(INFO, package)
     with store.transaction():
@@ -81,37 +137,140 @@ def want_info(package: str) -> None:
         send(want)
 
 
-def _after_page(response: Response) -> Response:
-    """See to it that what PyPI tells of the page's package is fetched, once the page is sent."""
-    if request.endpoint == "pages.package" and response.status_code in (200, 304):
+class PageWatch:
+    """Sees to it, once a page of a package is sent, that what PyPI tells of it is fetched.
+
+    It stands before all else, since most pages are sent by what is kept of them.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._site = app.wsgi_app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Pass a request on."""
+        sent = self._site(environ, start_response)
+        name = environ["PATH_INFO"].removeprefix(PAGES)
+        demand: Demand = self._app.extensions["demand"]
+        if name == environ["PATH_INFO"] or not is_normal_name(name) or not demand.due(name):
+            return sent
+        return ClosingIterator(sent, functools.partial(self._look, name))
+
+    def _look(self, package: str) -> None:
+        with self._app.app_context():
+            try:
+                want_info(package)
+            except (DBAPIError, PoolTimeoutError) as error:
+                logger.warning("what PyPI tells of %s can't be asked for: %s", package, error)
+
+
+# --- downloads --------------------------------------------------------------------------------
+
+
+def _before_package() -> None:
+    """Have the package that a request is about, whatever its answer will be, or say why not."""
+    rule = request.url_rule.rule if request.url_rule else ""
+    if request.method == "OPTIONS" or not rule.startswith(PACKAGE_RULES):
+        return
+    try:
         package = normalize_name((request.view_args or {})["name"])
-        looks: Looks = current_app.extensions["demand_looks"]
-        if package != ALL_PACKAGES and looks.due(package):
-            app = current_app._get_current_object()  # type: ignore[attr-defined]
-            response.call_on_close(functools.partial(_want_info, app, package))
-    return response
+    except InvalidNameError:
+        # The view says so, or it is several names, none of which is waited for.
+        return
+    if package != ALL_PACKAGES:
+        _provide(package)
 
 
-def _want_info(app: Flask, package: str) -> None:
-    with app.app_context():
-        try:
-            want_info(package)
-        except (DBAPIError, PoolTimeoutError) as error:
-            logger.warning("what PyPI tells of %s can't be asked for: %s", package, error)
+def _provide(package: str) -> None:
+    """Return once the store has the package, and have it fetched if it is not up to date."""
+    supply = provision.supply(package)
+    if supply.is_fresh:
+        return
+    if supply.is_stored:
+        g.is_stale = True
+        if supply.due_at is None and supply.budget_gone_until is None:
+            _want_more(package)
+        return
+    _check(package, supply)
+    if supply.due_at is None:
+        _want(package)
+    _wait(package)
 
 
-class Looks:
-    """Remembers for a while which packages a process has looked at."""
+def _mark_stale(response: Response) -> Response:
+    """Have nobody keep an answer that is being made anew."""
+    if not g.get("is_stale"):
+        return response
+    copy = Response(response.get_data(), response.status, response.headers)
+    copy.headers["Cache-Control"] = "no-store"
+    return copy
 
-    def __init__(self) -> None:
-        self._until: dict[str, float] = {}
 
-    def due(self, package: str) -> bool:
-        """Tell whether the package was not looked at lately; from now on it was."""
-        now = time.monotonic()
-        if self._until.get(package, 0) > now:
-            return False
-        if len(self._until) >= LOOKS_KEPT:
-            self._until.clear()
-        self._until[package] = now + LOOK_SECONDS
-        return True
+def _check(package: str, supply: Supply) -> None:
+    """Refuse what can't be fetched: a name that PyPI has not, and anything just now."""
+    if supply.is_known is None and current_app.config["PYPI_URL"]:
+        demand: Demand = current_app.extensions["demand"]
+        if demand.due(NAMES_TASK, LATER):
+            _send(NAMES_TASK)
+        raise NotReadyError("PyPI's list of names is being loaded.", retry_after=LATER)
+    if not supply.is_known:
+        raise PackageNotFoundError(package)
+    if supply.error is not None:
+        raise NotReadyError(
+            f"The downloads of {package} could not be fetched. It is tried again.",
+            retry_after=_seconds_until(supply.due_at),
+        )
+    if supply.budget_gone_until is not None:
+        raise NotReadyError(
+            "No more downloads are fetched today, since that costs money.",
+            retry_after=_seconds_until(supply.budget_gone_until),
+        )
+
+
+def _seconds_until(moment: dt.datetime | None) -> int:
+    seconds = (moment - utc_now()).total_seconds() if moment else 0
+    return max(SOON, math.ceil(seconds))
+
+
+def _want(package: str) -> None:
+    """Have a package fetched; whoever is the first to want it spends from its own quota."""
+    want = Want(PACKAGE, package)
+    with store.transaction():
+        if not wants.add(want):
+            return
+    try:
+        spend(Cost.FETCH)
+    except TooManyRequests:
+        with store.transaction():
+            wants.finish(want)
+        raise
+    send(want)
+
+
+def _want_more(package: str) -> None:
+    """Have a package that is there brought up to date, unless its visitor has had enough."""
+    try:
+        _want(package)
+    except TooManyRequests:
+        logger.info("%s is not up to date, and its visitor may not have it fetched", package)
+
+
+def _wait(package: str) -> None:
+    """Return once the package is there. Raises NotReadyError after a while."""
+    demand: Demand = current_app.extensions["demand"]
+    if not demand.places.acquire(blocking=False):
+        raise NotReadyError(f"The downloads of {package} are being fetched.", retry_after=SOON)
+    try:
+        end = time.monotonic() + current_app.config["ON_DEMAND_WAIT"]
+        while time.monotonic() < end:
+            # The connection goes back while nothing is asked.
+            db.session.remove()
+            time.sleep(POLL_SECONDS)
+            supply = provision.supply(package)
+            if supply.is_stored:
+                return
+            _check(package, supply)
+    finally:
+        db.session.remove()
+        demand.places.release()
+    raise NotReadyError(f"The downloads of {package} are being fetched.", retry_after=LATER)

@@ -29,6 +29,9 @@ RETRY_AFTER = 30
 """Seconds after which a client may ask again when the database was out of reach."""
 
 
+LONGEST_REFRESH = 60
+"""Seconds after which a page that waits for something looks again, however long that takes."""
+
 NEAR, NEAR_LETTERS = 8, 3
 """How many names are offered for one that isn't here, and how many letters they share."""
 
@@ -39,6 +42,14 @@ class ParameterError(ValueError):
     def __init__(self, parameter: str, accepts: str) -> None:
         super().__init__(f"{parameter} takes {accepts}")
         self.parameter = parameter
+
+
+class NotReadyError(Exception):
+    """What is asked for is not there yet; `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ErrorDocument(NamedTuple):
@@ -55,6 +66,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ParameterError, _parameter_error)
     app.register_error_handler(PackageNotFoundError, _package_not_found)
+    app.register_error_handler(NotReadyError, _not_ready)
     app.register_error_handler(RenderUnavailableError, _render_unavailable)
     for unreachable in (OperationalError, PoolTimeoutError):
         app.register_error_handler(unreachable, _database_error)
@@ -81,6 +93,14 @@ def _parameter_error(error: ParameterError) -> Response:
 def _package_not_found(error: PackageNotFoundError) -> Response:
     message = _why_not_here(error.package).format(_shortened(error.package))
     return _answer(ErrorDocument(NotFound.code, "Not Found", message, None), asked=error.package)
+
+
+def _not_ready(error: NotReadyError) -> Response:
+    """Answer when to ask again; a page then asks by itself, without script."""
+    answer = _http_error(ServiceUnavailable(str(error), retry_after=error.retry_after))
+    if answer.mimetype == "text/html":
+        answer.headers["Refresh"] = str(min(error.retry_after, LONGEST_REFRESH))
+    return answer
 
 
 def _render_unavailable(error: RenderUnavailableError) -> Response:

@@ -4,7 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pypistats import ledger, queries, schedule, store
+from pypistats import ledger, queries, schedule, store, tracked
 from pypistats.catalog import DayState, LedgerDay, PackageDay, is_normal_name
 from pypistats.clock import Clock, utc_now
 from pypistats.sources import DownloadSource, SourceError
@@ -44,6 +44,8 @@ def ingest_day(
         downloads = store.add_sum(day, whole=packages is None)
         row = _ledger_row(day, source, packages=count, downloads=downloads, now=clock())
         ledger.record_load(row)
+        if packages is not None:
+            tracked.record_day(day, packages)
         store.refresh_counts(day)
         store.bump_revision()
     told = "" if row.note is None else f", {row.state}: {row.note}"

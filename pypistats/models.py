@@ -10,6 +10,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Text,
+    false,
     func,
     text,
     true,
@@ -217,3 +218,18 @@ class BilledQuery(Model):
     estimated: Mapped[int] = mapped_column(BigInteger)
     billed: Mapped[int | None] = mapped_column(BigInteger)
     job_id: Mapped[str | None] = mapped_column(Text)
+
+
+class TrackedPackage(Model):
+    """A package that is kept up to date where not all are.
+
+    It has all loaded days up to `until`, since `fetched_at`; None while it waits for that. One
+    that was `empty` is looked at again when it is asked for, and not before.
+    """
+
+    __tablename__ = "tracked_packages"
+
+    name: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    fetched_at: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
+    until: Mapped[dt.date | None]
+    empty: Mapped[bool] = mapped_column(server_default=false())

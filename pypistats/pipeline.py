@@ -2,7 +2,7 @@
 
 import datetime as dt
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pypistats import ingest, ledger, queries, schedule, store
 from pypistats.catalog import DayState
@@ -26,12 +26,18 @@ def due_days(*, days: int, clock: Clock = utc_now) -> list[dt.date]:
 
 
 def tend_day(
-    day: dt.date, open_source: OpenSource, *, retrying: bool = False, clock: Clock = utc_now
+    day: dt.date,
+    open_source: OpenSource,
+    *,
+    packages: Sequence[str] | None = None,
+    retrying: bool = False,
+    clock: Clock = utc_now,
 ) -> DayState | None:
     """Look at a day or fetch it, if that is due; return its state, None if nothing was due.
 
     While another worker has the day, that is left to it. A failure is written into the ledger
     and raised. One who has failed and is `retrying` does not wait for the pause that follows.
+    `packages` limits it to these; None means all.
     """
     with store.day_lock(day) as ours:
         if not ours or not schedule.is_due(day, queries.ledger(), clock(), retrying=retrying):
@@ -41,7 +47,7 @@ def tend_day(
         source = None
         try:
             source = open_source()
-            return _look_and_fetch(day, source, clock)
+            return _look_and_fetch(day, source, packages, clock)
         except Exception as error:
             cost = FetchCost() if source is None else source.cost
             with store.transaction():
@@ -51,14 +57,16 @@ def tend_day(
             raise
 
 
-def _look_and_fetch(day: dt.date, source: DownloadSource, clock: Clock) -> DayState:
+def _look_and_fetch(
+    day: dt.date, source: DownloadSource, packages: Sequence[str] | None, clock: Clock
+) -> DayState:
     seen = source.estimate(day, day)
     # Nothing stays locked while the source is read, so that a deploy can alter the tables.
     with store.transaction():
         known = queries.ledger()
     decision = schedule.decide(day, known, seen, clock())
     if decision.fetch:
-        ingest.ingest_day(day, source, clock=clock)
+        ingest.ingest_day(day, source, packages=packages, clock=clock)
         return queries.ledger()[day].state
     with store.transaction():
         ledger.record_look(

@@ -385,14 +385,6 @@ def package_info(package: str) -> PackageInfo | None:
     )
 
 
-def info_checked_at(package: str) -> dt.datetime | None:
-    """Return when PyPI was last asked about a package; None if it never was."""
-    checked_at: dt.datetime | None = _execute(
-        "select checked_at from package_info where package = :package", package=package
-    ).scalar()
-    return checked_at
-
-
 def is_known_name(package: str) -> bool | None:
     """Tell whether PyPI knows a package of that name; None while its names are not loaded."""
     known, loaded = _execute(

@@ -18,7 +18,8 @@ def stage_rows(rows: Iterable[PackageDay]) -> None:
     db.session.execute(
         text(
             'create temp table stage (package text collate "C", with_mirrors bigint,'
-            " without_mirrors bigint, python_minor json, system json, installer json, version json)"
+            " without_mirrors bigint, python_minor json, system json, installer json, version json,"
+            " day date)"
             " on commit drop"
         )
     )
@@ -59,7 +60,7 @@ class _Lines:
 
 def _line(row: PackageDay) -> str:
     maps = "\t".join(_json(getattr(row, column)) for column in _MAPS)
-    return f"{row.package}\t{row.with_mirrors}\t{row.without_mirrors}\t{maps}\n"
+    return f"{row.package}\t{row.with_mirrors}\t{row.without_mirrors}\t{maps}\t{row.day}\n"
 
 
 def _json(counts: Counts) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import zlib
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -19,6 +20,9 @@ LOADER_LOCK = 7001
 
 DAY_LOCK = 7002
 """The space of the advisory locks that let one worker at a time work on a day."""
+
+PACKAGE_LOCK = 7004
+"""The space of those that let one worker at a time fetch a package."""
 
 NO_DAY = dt.date(2000, 1, 1)
 """Stands for the last loaded day while there is none: PyPI is younger."""
@@ -44,20 +48,34 @@ def transaction() -> Iterator[None]:
 
 @contextlib.contextmanager
 def day_lock(day: dt.date, *, wait: bool = False) -> Iterator[bool]:
-    """Hold a day for this process; give False at once if another has it, unless told to `wait`.
+    """Hold a day for this process; give False at once if another has it, unless told to `wait`."""
+    with _held(DAY_LOCK, day.toordinal(), wait=wait) as ours:
+        yield ours
 
-    It outlasts transactions, on a connection of its own, and ends with the process however that
-    ends.
+
+@contextlib.contextmanager
+def package_lock(package: str) -> Iterator[bool]:
+    """Hold a package for this process; give False at once if another has it."""
+    # Two packages of the same number take turns, which is rare and does no harm.
+    with _held(PACKAGE_LOCK, zlib.crc32(package.encode()) - 2**31, wait=False) as ours:
+        yield ours
+
+
+@contextlib.contextmanager
+def _held(space: int, number: int, *, wait: bool) -> Iterator[bool]:
+    """Hold an advisory lock, which outlasts transactions and ends with the process.
+
+    It is on a connection of its own.
     """
     lock = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
-    key = {"space": DAY_LOCK, "day": day.toordinal()}
+    key = {"space": space, "number": number}
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        held = connection.execute(text(f"select {lock}(:space, :day)"), key).scalar()
+        held = connection.execute(text(f"select {lock}(:space, :number)"), key).scalar()
         try:
             yield held is not False
         finally:
             if held is not False:
-                connection.execute(text("select pg_advisory_unlock(:space, :day)"), key)
+                connection.execute(text("select pg_advisory_unlock(:space, :number)"), key)
 
 
 def take_turn() -> None:

@@ -4,16 +4,28 @@ Each may run twice, or at once with itself: `pipeline` lets the work be done onc
 """
 
 import datetime as dt
+import functools
 
 from celery import Task, shared_task
 from flask import current_app
 
-from pypistats import demand, pipeline, queries, retention, schedule, store, wants
-from pypistats.budget import DailyBudget
+from pypistats import (
+    demand,
+    pipeline,
+    provision,
+    queries,
+    retention,
+    schedule,
+    store,
+    supply,
+    wants,
+)
+from pypistats.budget import DailyBudget, package_day_bytes
 from pypistats.clock import utc_now
 from pypistats.pypi_store import TooFewNamesError, replace_names, save_info
 from pypistats.sources import BudgetError, DownloadSource, SourceError
 from pypistats.sources.opening import open_source
+from pypistats.sources.packages import PackagesSource
 from pypistats.sources.pypi import PyPI
 from pypistats.wants import Want
 from pypistats.workers import INGEST_SECONDS, MERCY_SECONDS
@@ -34,6 +46,8 @@ def queue_due_days() -> list[str]:
     meant for, and a night that was missed is made up on the next one.
     """
     config = current_app.config
+    if config["INGEST_SCOPE"] == "tracked" and not provision.tracked_names():
+        return []
     days = [day.isoformat() for day in pipeline.due_days(days=config["RETENTION_DAYS"])]
     for day in days:
         ingest_day.apply_async((day,), expires=config["SCHEDULE_SECONDS"])
@@ -68,34 +82,61 @@ def purge_old_months() -> list[str]:
 )
 def ingest_day(self: "Task[[str], str | None]", day: str) -> str | None:
     """Do what is due for one day, given as YYYY-MM-DD; return its state, None if nothing was."""
+    tracked = current_app.config["INGEST_SCOPE"] == "tracked"
+    return pipeline.tend_day(
+        dt.date.fromisoformat(day),
+        _open_packages_source if tracked else _open_source,
+        packages=provision.tracked_names() if tracked else None,
+        retrying=self.request.retries > 0,
+    )
+
+
+@shared_task(name="fetch-package")
+def fetch_package(package: str) -> int | None:
+    """Fetch a package that a visitor asked for, unless it is there; return its days."""
+    open_source = functools.partial(_open_source, hold_back=True)
+    return supply.fetch_package(package, open_source, days=current_app.config["RETENTION_DAYS"])
+
+
+def _open_source(*, hold_back: bool = False) -> DownloadSource:
+    """Open the schedule's source. What a visitor asked for holds back for the day's own load."""
     config = current_app.config
+    return open_source(
+        config["SOURCE"],
+        config,
+        until=schedule.last_open_day(utc_now()),
+        budget=DailyBudget(config["BIGQUERY_DAILY_BUDGET"], hold_back=hold_back),
+    )
 
-    def source() -> DownloadSource:
-        return open_source(
-            config["SOURCE"],
-            config,
-            until=schedule.last_open_day(utc_now()),
-            budget=DailyBudget(config["BIGQUERY_DAILY_BUDGET"]),
-        )
 
-    date = dt.date.fromisoformat(day)
-    return pipeline.tend_day(date, source, retrying=self.request.retries > 0)
+def _open_packages_source() -> DownloadSource:
+    billed = current_app.config["SOURCE"] == "bigquery"
+    return PackagesSource(_open_source(), package_day_bytes=package_day_bytes() if billed else None)
 
 
 @shared_task(name="queue-wants")
 def queue_wants() -> list[str]:
     """Queue what visitors asked for and no task has fetched; return the packages."""
     with store.transaction():
+        for package in _listed_and_never_fetched():
+            wants.add(Want(demand.PACKAGE, package), due_now=True)
         due = wants.take_due(WANTS_A_RUN)
     for want in due:
         demand.send(want)
     return [want.package for want in due]
 
 
+def _listed_and_never_fetched() -> list[str]:
+    config = current_app.config
+    if config["INGEST_SCOPE"] == "all" or not config["TRACKED_FILE"]:
+        return []
+    return provision.never_fetched(config["TRACKED_FILE"], limit=WANTS_A_RUN)
+
+
 @shared_task(name="refresh-package-info")
 def refresh_package_info(package: str) -> str | None:
     """Ask PyPI about a package, unless it was asked lately; return its latest version."""
-    checked_at = queries.info_checked_at(package)
+    checked_at = provision.info_checked_at(package)
     want = Want(demand.INFO, package)
     if checked_at is not None and utc_now() - checked_at < demand.INFO_AGE:
         with store.transaction():

@@ -84,23 +84,29 @@ def agree() -> bool:
     return found
 
 
-def rebuild() -> None:
-    """Count all totals from scratch, which reads every row there is."""
+def rebuild(packages: Collection[str] | None = None) -> None:
+    """Count the totals of `packages` from scratch; None means all, and reads every row there is."""
+    of_these = "true" if packages is None else "p.name = any(:packages)"
     _execute(
         f"""
-        with counted as (
+        with chosen as (
+            select id from packages p where {of_these}
+        ), counted as (
             select package_id, sum(downloads) as downloads
             from (
                 select package_id, downloads from monthly
+                where package_id in (select id from chosen)
                 union all
-                select package_id, without_mirrors from daily d where {_NOT_FOLDED}
+                select package_id, without_mirrors from daily d
+                where package_id in (select id from chosen) and {_NOT_FOLDED}
             ) each group by package_id
         ), wanted as (
             select p.id, coalesce(c.downloads, 0) as total
-            from packages p left join counted c on c.package_id = p.id
+            from chosen p left join counted c on c.package_id = p.id
         )
         update packages p set total = w.total from wanted w where w.id = p.id and p.total <> w.total
-        """
+        """,
+        packages=None if packages is None else list(packages),
     )
 
 

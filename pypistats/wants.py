@@ -29,8 +29,11 @@ class Want(NamedTuple):
     package: str
 
 
-def add(want: Want) -> bool:
-    """Ask for `want`; tell whether the caller is the one to queue it."""
+def add(want: Want, *, due_now: bool = False) -> bool:
+    """Ask for `want`; tell whether the caller is the one to queue it.
+
+    With `due_now` nobody is yet, and `take_due` gives it.
+    """
     added = _execute(
         """
         insert into wants (what, package, wanted_at, due_at)
@@ -39,7 +42,7 @@ def add(want: Want) -> bool:
         where wants.due_at <= clock_timestamp()
         returning true
         """,
-        lease=_LEASE,
+        lease=dt.timedelta() if due_now else _LEASE,
         **want._asdict(),
     ).scalar()
     return bool(added)
@@ -67,15 +70,21 @@ def finish(want: Want) -> None:
     _execute("delete from wants where what = :what and package = :package", **want._asdict())
 
 
-def fail(want: Want, error: str) -> None:
-    """Note that `want` could not be fetched: it is due again later, and dropped in the end."""
+def fail(want: Want, error: str, *, until: dt.datetime | None = None) -> None:
+    """Note that `want` could not be fetched: it is due again later, and dropped in the end.
+
+    `until` tells that before then no try can go well.
+    """
     _execute(
         """
         update wants set attempts = attempts + 1, error = :error,
-            due_at = clock_timestamp() + :backoff * power(2, attempts)
+            due_at = greatest(
+                clock_timestamp() + :backoff * power(2, attempts), cast(:until as timestamptz)
+            )
         where what = :what and package = :package
         """,
         error=error[:500],
+        until=until,
         backoff=_BACKOFF,
         **want._asdict(),
     )

@@ -18,6 +18,7 @@ from celery.exceptions import (
     WorkerLostError,
 )
 from celery.signals import after_setup_logger
+from kombu import Queue
 from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
@@ -34,6 +35,11 @@ MERCY_SECONDS = 60
 
 VISIBILITY_SECONDS = 2 * INGEST_SECONDS
 """After so long the queue takes a worker for lost and gives its messages to another."""
+
+DAYS_QUEUE, WANTS_QUEUE = "pypistats", "pypistats.wants"
+"""The queue of the schedule, and that of what visitors ask for, which comes after it."""
+
+WANTED = ("fetch-package", "refresh-package-info")
 
 _ROUTINE = (
     LOG_RECEIVED,
@@ -60,6 +66,8 @@ def celery_settings(config: Mapping[str, Any]) -> dict[str, Any]:
             "visibility_timeout": VISIBILITY_SECONDS,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
+            # The queues are read in this order, so that a day's load comes before what is wanted.
+            "queue_order_strategy": "priority",
         },
         "broker_url": address,
         "imports": ["pypistats.tasks"],
@@ -69,8 +77,10 @@ def celery_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         "result_backend_max_retries": 12,
         "result_expires": 24 * 3_600,
         "task_acks_late": True,
-        "task_default_queue": "pypistats",
+        "task_default_queue": DAYS_QUEUE,
+        "task_queues": [Queue(DAYS_QUEUE), Queue(WANTS_QUEUE)],
         "task_reject_on_worker_lost": True,
+        "task_routes": {name: {"queue": WANTS_QUEUE} for name in WANTED},
         "task_serializer": "json",
         "task_soft_time_limit": TASK_SECONDS,
         "task_time_limit": TASK_SECONDS + MERCY_SECONDS,
@@ -90,8 +100,10 @@ def timetable(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     tasks = []
     if config["SOURCE"] != "none":
         tasks += ["queue-due-days", "purge-old-months"]
+    if config["PYPI_URL"] or config["INGEST_SCOPE"] == "tracked":
+        tasks += ["queue-wants"]
     if config["PYPI_URL"]:
-        tasks += ["queue-wants", "refresh-names"]
+        tasks += ["refresh-names"]
     return {
         task: {"task": task, "schedule": seconds, "options": {"expires": seconds}} for task in tasks
     }

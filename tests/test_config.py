@@ -23,6 +23,9 @@ def test_defaults_hold_where_nothing_is_set() -> None:
         "DATABASE_URL": "postgresql+psycopg2://user:secret@host:5433/name",
         "REDIS_URL": None,
         "SOURCE": "bigquery",
+        "INGEST_SCOPE": "all",
+        "TRACKED_FILE": None,
+        "ON_DEMAND_WAIT": 8,
         "SCHEDULE_SECONDS": 60,
         "SITE_URL": None,
         "RETENTION_DAYS": 180,
@@ -94,6 +97,33 @@ def test_an_empty_variable_is_an_absent_one() -> None:
 def test_a_value_that_can_not_be_is_refused_by_its_variable(variable: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"^{variable} "):
         load_config(URL | {variable: value})
+
+
+def test_clickhouse_tracks_and_takes_no_whole_days() -> None:
+    assert load_config(URL | {"SOURCE": "clickhouse"})["INGEST_SCOPE"] == "tracked"
+
+    with pytest.raises(ConfigError, match=r"INGEST_SCOPE .* limits what a query may read"):
+        load_config(URL | {"SOURCE": "clickhouse", "INGEST_SCOPE": "all"})
+
+
+def test_tracked_names_are_read_from_a_file_in_normal_form(tmp_path: Path) -> None:
+    path = tmp_path / "names"
+    path.write_text("# ours\nFlask\n\nzope.interface  # and this\nflask\n")
+
+    assert load_config(URL | {"TRACKED_FILE": str(path)})["TRACKED_FILE"] == (
+        "flask",
+        "zope-interface",
+    )
+
+
+@pytest.mark.parametrize("content", [None, "two words\n", "\xff"])
+def test_a_file_that_has_no_names_is_refused(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "names"
+    if content is not None:
+        path.write_bytes(content.encode("latin-1"))
+
+    with pytest.raises(ConfigError, match="TRACKED_FILE can't be what it is set to"):
+        load_config(URL | {"TRACKED_FILE": str(path)})
 
 
 def test_pypi_can_be_switched_off() -> None:

@@ -12,11 +12,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from pypistats import create_app, ingest, pypi_store, queries, store
-from pypistats.demand import Looks
+from pypistats import create_app, ingest, provision, pypi_store, queries, store
+from pypistats.demand import Demand
 from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
 from pypistats.sources import SourceError
+from pypistats.workers import WANTS_QUEUE
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.network import free_port
 from tests.scripted_server import ScriptedServer, answer
@@ -52,7 +53,7 @@ def open_page(client: FlaskClient, path: str = "/packages/flask") -> int:
 def queued(site: Flask) -> int:
     """Return how many tasks wait in the queue."""
     with redis.from_url(site.config["REDIS_URL"]) as client:
-        return int(client.llen(site.config["CELERY"]["task_default_queue"]))
+        return int(client.llen(WANTS_QUEUE))
 
 
 def run(site: Flask, task: str, *arguments: object) -> Any:
@@ -63,7 +64,7 @@ def run(site: Flask, task: str, *arguments: object) -> Any:
 
 def forget(site: Flask) -> None:
     """Make the process forget which packages it has looked at."""
-    site.extensions["demand_looks"] = Looks()
+    site.extensions["demand"] = Demand(1)
 
 
 def outdate(site: Flask) -> None:
@@ -138,7 +139,7 @@ def test_a_page_is_answered_while_the_queue_is_away_and_the_want_is_kept(
     with site_of(app, REDIS_URL=away, PYPI_URL=scripted.url) as site:
         assert open_page(site.test_client()) == 200
 
-    assert "info of flask can't be queued" in caplog.text
+    assert "refresh-package-info flask can't be queued" in caplog.text
     with app.app_context():
         assert db.session.execute(text("select package from wants")).scalars().all() == ["flask"]
 
@@ -151,7 +152,7 @@ def test_the_names_are_loaded_once_a_day(site: Flask, scripted: ScriptedServer) 
     assert run(site, "refresh-names") is None
 
     with site.app_context():
-        assert queries.is_known_name("zope-interface") is True
+        assert provision.supply("zope-interface").is_known is True
     assert len(scripted.requests) == 1
 
 
@@ -167,4 +168,4 @@ def test_a_list_that_fails_leaves_the_names_and_is_tried_later(
     assert run(site, "refresh-names") is None
 
     with site.app_context():
-        assert queries.is_known_name("django") is True
+        assert provision.supply("django").is_known is True

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from pypistats import pypi_store, queries, store
+from pypistats import provision, pypi_store, queries, store
 from pypistats.catalog import Link, PackageInfo
 from pypistats.pypi_store import TooFewNamesError
 
@@ -44,12 +44,12 @@ def test_what_is_saved_is_read_back() -> None:
 
 @pytest.mark.usefixtures("app_context")
 def test_an_unknown_package_is_remembered_as_asked() -> None:
-    assert queries.info_checked_at("flask") is None
+    assert provision.info_checked_at("flask") is None
 
     save(None)
 
     assert queries.package_info("flask") is None
-    checked_at = queries.info_checked_at("flask")
+    checked_at = provision.info_checked_at("flask")
     assert checked_at is not None
     assert abs(dt.datetime.now(dt.UTC) - checked_at) < dt.timedelta(minutes=1)
 
@@ -65,13 +65,13 @@ def test_only_a_change_gives_the_package_its_next_revision() -> None:
 
 @pytest.mark.usefixtures("app_context")
 def test_the_names_are_replaced_by_the_given_ones() -> None:
-    assert queries.is_known_name("flask") is None
+    assert provision.supply("flask").is_known is None
 
     assert replace_names("flask", "requests", "flask") == 2
     assert replace_names("flask", "django", "numpy") == 3
 
-    assert queries.is_known_name("numpy") is True
-    assert queries.is_known_name("requests") is False
+    assert provision.supply("numpy").is_known is True
+    assert provision.supply("requests").is_known is False
 
 
 @pytest.mark.usefixtures("app_context")
@@ -82,4 +82,4 @@ def test_a_list_that_lost_most_names_is_refused(names: tuple[str, ...]) -> None:
     with pytest.raises(TooFewNamesError, match=f"{len(names)} names, after 3"):
         replace_names(*names)
 
-    assert queries.is_known_name("django") is True
+    assert provision.supply("django").is_known is True

@@ -53,6 +53,7 @@ def test_every_task_has_a_name_of_its_own_an_end_and_is_not_lost_with_its_worker
     ours = [task for name, task in celery.tasks.items() if not name.startswith("celery.")]
 
     assert sorted(task.name for task in ours) == [
+        "fetch-package",
         "ingest-day",
         "purge-old-months",
         "queue-due-days",

@@ -13,7 +13,11 @@ class SourceError(Exception):
 
 
 class BudgetError(SourceError):
-    """What is left of the budget does not allow a query."""
+    """What is left of the budget does not allow a query, and won't before `until`."""
+
+    def __init__(self, message: str, until: dt.datetime | None = None) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class PlannedQuery(NamedTuple):
@@ -58,6 +62,18 @@ class FetchCost:
     dry_run_bytes: int | None = None
     bytes_billed: int | None = None
     job_id: str | None = None
+
+    def __add__(self, other: "FetchCost") -> "FetchCost":
+        """Return what both have cost, with the id of the other's job."""
+        return FetchCost(
+            _sum(self.dry_run_bytes, other.dry_run_bytes),
+            _sum(self.bytes_billed, other.bytes_billed),
+            other.job_id or self.job_id,
+        )
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one + (other or 0)
 
 
 class DownloadSource(Protocol):
