@@ -15,7 +15,7 @@ INSTALL = install() { \
 	| awk '/^ *Collecting / { printf "."; fflush() } END { print "" }'; \
 	if [ -e $@.ok ]; then mv $@.ok $@; else tail -n 30 $@.log; exit 1; fi; }; install
 
-.PHONY: run test check format bench demo-bigquery clean
+.PHONY: run test check format bench bench-charts demo-bigquery clean
 
 run: $(VENV)/dev
 	@$(BIN)/python -m pypistats.browser_setup
@@ -43,7 +43,7 @@ $(VENV)/pip:
 	$$python -m venv $(VENV)
 	@touch $@
 
-$(VENV)/dev $(VENV)/test $(VENV)/check: setup.cfg $(VENV)/pip
+$(VENV)/dev $(VENV)/test $(VENV)/bench $(VENV)/check: setup.cfg $(VENV)/pip
 	@printf 'pypistats: installing packages '
 	@$(INSTALL) $(BIN)/python -m pip install --disable-pip-version-check -e '.[$(@F)]'
 
@@ -57,6 +57,10 @@ PIP_clickhouse := --no-deps
 
 bench: $(VENV)/test
 	@$(BIN)/python -m benchmarks.load
+
+bench-charts: $(VENV)/bench
+	@$(BIN)/python -m pypistats.browser_setup
+	@$(BIN)/python -m benchmarks.charts
 
 demo-bigquery: $(VENV)/test .venv-emulator/ready
 	@$(BIN)/python -m tests.demo_bigquery --serve

@@ -63,7 +63,8 @@ def kept(
     """
     if bypass:
         spend(Cost.COMPUTED)
-        response = current_app.make_response(make())
+        with place():
+            response = current_app.make_response(make())
         response.headers["Cache-Control"] = NO_STORE
         return response
     site: Answers = current_app.extensions["answers"]

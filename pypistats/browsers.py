@@ -4,7 +4,13 @@ import shutil
 
 from choreographer.browsers.chromium import Chromium
 
-NAMES = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "google-chrome")
+NAMES = (
+    "chromium-headless-shell",
+    "chrome-headless-shell",
+    "chromium",
+    "google-chrome",
+    "chrome",
+)
 """What is looked for on PATH, the best first: a headless shell takes half of the memory."""
 
 

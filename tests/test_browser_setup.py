@@ -70,7 +70,7 @@ def machine(tmp_path: Path) -> Machine:
     return machine
 
 
-@pytest.mark.parametrize("name", ["chromium-headless-shell", "chromium", "google-chrome"])
+@pytest.mark.parametrize("name", ["chromium-headless-shell", "chromium", "google-chrome", "chrome"])
 def test_a_browser_on_the_path_is_taken(machine: Machine, name: str) -> None:
     machine.put(name, STARTS)
 
