@@ -150,16 +150,15 @@ def _answer(document: ErrorDocument, asked: str = "") -> Response:
 
 
 def _near(asked: str) -> list[queries.RankedPackage]:
-    """Return the packages that a name that isn't here may have been meant to be.
+    """Return the packages that a name which isn't here may mean, the most downloaded first.
 
-    They are the names that a slip makes it of, and then those that begin as it does.
+    Where no slip of the fingers makes one of it, they are those that begin as it does.
     """
-    searched = re.sub(r"[^a-z0-9]+", "-", asked[:80].lower()).strip("-")
-    if not searched:
-        return []
-    found = queries.found_among(spelling.neighbours(searched), limit=NEAR)
-    beginning = queries.search(searched[:NEAR_LETTERS], limit=NEAR)
-    return [queries.RankedPackage(*package) for package in dict.fromkeys(found + beginning)][:NEAR]
+    name = re.sub(r"[^a-z0-9]+", "-", asked[:80].lower()).strip("-")
+    found = queries.found_among(spelling.neighbours(name), limit=NEAR)
+    if not found and name:
+        found = queries.search(name[:NEAR_LETTERS], limit=NEAR)
+    return [queries.RankedPackage(*package) for package in found]
 
 
 def _badge(document: ErrorDocument) -> Response:

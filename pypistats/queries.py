@@ -50,10 +50,12 @@ class Recent(NamedTuple):
 class Standing(NamedTuple):
     """How much a package is downloaded, and its rank among all by the last month.
 
-    The rank is None beyond `RANKS`, and for what was not downloaded in that month.
+    `total` is of all days since `first_day`. The rank is None beyond `RANKS`, and for what was not
+    downloaded in that month.
     """
 
     recent: Recent
+    total: int
     rank: int | None
 
 
@@ -157,18 +159,19 @@ def standing(package: str) -> Standing:
     The index is read from its top, and no further than the ranks that are told.
     """
     row = _execute(
-        "select last_day, last_week, last_month, (select count(*) from (select from packages o"
-        " where o.last_month > p.last_month limit :most + 1) ahead)"
+        "select last_day, last_week, last_month, total,"
+        " (select count(*) from (select from packages o where o.last_month > p.last_month"
+        " limit :most + 1) ahead)"
         " from packages p where name = :package",
         package=package,
         most=RANKS,
     ).one_or_none()
     if row is None:
         raise PackageNotFoundError(package)
-    *periods, ahead = row
+    *periods, total, ahead = row
     # The sum over all packages is ahead of each, or equal to the only one.
     rank = max(ahead, 1)
-    return Standing(Recent(*periods), rank if periods[-1] and rank <= RANKS else None)
+    return Standing(Recent(*periods), total, rank if periods[-1] and rank <= RANKS else None)
 
 
 def recent_of_several(packages: Sequence[str]) -> dict[str, Recent]:

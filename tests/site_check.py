@@ -156,7 +156,9 @@ def _sorted(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _recent_cells(series: dict[str, Series], last_day: dt.date) -> list[str]:
-    sums = (_sums(series["overall"], day)["without_mirrors"] for day in _since(last_day))
+    """Return the downloads of the recent periods, and of all time."""
+    starts = (*_since(last_day), dt.date.min)
+    sums = (_sums(series["overall"], day)["without_mirrors"] for day in starts)
     return [f"{downloads:,}" for downloads in sums]
 
 

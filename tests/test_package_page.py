@@ -190,7 +190,7 @@ def test_a_badge_is_there_to_copy_in_three_languages(client: FlaskClient) -> Non
 def test_a_package_that_only_mirrors_took_says_so_in_numbers(client: FlaskClient) -> None:
     soup = page(client, "/packages/mirrored")
 
-    assert [data.get_text() for data in soup.select(".recent data")] == ["0", "0", "0"]
+    assert [data.get_text() for data in soup.select(".recent data")] == ["0", "0", "0", "0"]
     assert soup.find("section", {"aria-labelledby": "overall"})
     assert soup.find("section", {"aria-labelledby": "system"}) is None
 

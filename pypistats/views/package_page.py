@@ -62,6 +62,7 @@ def package_context(
         "package": package,
         "is_all": package == ALL_PACKAGES,
         "standing": standing,
+        "first_day": queries.first_day(),
         "recent": standing.recent,
         "before": _before(days, marks, last_day),
         "info": None if package == ALL_PACKAGES else queries.package_info(package),

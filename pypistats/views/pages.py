@@ -30,7 +30,12 @@ bp = Blueprint("pages", __name__)
 
 OPENAPI = Path(__file__).resolve().parents[2] / "openapi.yaml"
 
-NAVIGATION = (("pages.api", "API"), ("pages.faqs", "FAQs"), ("pages.about", "About"))
+NAVIGATION = (
+    ("status.status", "Status"),
+    ("pages.api", "API"),
+    ("pages.faqs", "FAQs"),
+    ("pages.about", "About"),
+)
 """The pages that every page links to, by endpoint, in the header's order."""
 
 TOP = 10
