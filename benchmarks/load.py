@@ -50,7 +50,7 @@ _CLOCK_TICKS = 100
 def main(packages: int, every: int) -> None:
     """Measure the load of a day of packages, and print a table."""
     signal.signal(signal.SIGTERM, _interrupt)
-    with _server() as bench:
+    with server() as bench:
         click.echo(f"making two days of {packages:,} packages (not measured)")
         for day in (DAY, NEXT_DAY):
             bench.run("generate", bench.work(day, packages))
@@ -63,7 +63,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def _server() -> Iterator["Bench"]:
+def server() -> Iterator["Bench"]:
     """Run a server for the time, in a folder that goes away with it, whatever happens."""
     folder = Path(tempfile.mkdtemp(prefix="pypistats-bench-"))
     server = PostgresServer(folder / "postgres")

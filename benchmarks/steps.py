@@ -12,13 +12,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import flask_migrate
 import orjson
 
 from benchmarks import row_per_category
 from benchmarks.package_days import GeneratedSource, generate
-from pypistats import create_app, ingest, store
+from pypistats import create_app, ingest, retention, store
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -31,6 +32,8 @@ class Measured:
     wall: float
     cpu: float
     peak: int
+    parts: dict[str, float] = dataclasses.field(default_factory=dict)
+    """The seconds of some functions that the step has called."""
 
     @property
     def speed(self) -> float:
@@ -80,6 +83,13 @@ def _ingest(work: Work) -> int:
         return ingest.ingest_day(work.day, work.source)
 
 
+def _purge(work: Work) -> int:
+    with create_app({"DATABASE_URL": work.url}).app_context():
+        last_month = work.day.replace(day=1) - dt.timedelta(days=1)
+        retention.purge_before(last_month.replace(day=1))
+    return work.packages
+
+
 def _row_per_category(work: Work) -> int:
     rows = work.source.fetch(work.day, work.day)
     return row_per_category.replace_day(work.url, work.day, rows)
@@ -91,12 +101,36 @@ STEPS: dict[str, Callable[[Work], int]] = {
     "read": _read,
     "load": _load,
     "ingest": _ingest,
+    "purge": _purge,
     "row-per-category": _row_per_category,
 }
 
 
+PARTS = ((store, "replace_day"), (store, "add_sum"), (store, "refresh_counts"))
+"""What an ingest spends its time with."""
+
+
+def _timed(parts: dict[str, float]) -> None:
+    """Let each of the parts note its seconds."""
+    for module, name in PARTS:
+        setattr(module, name, _noting(getattr(module, name), name, parts))
+
+
+def _noting(function: Callable[..., Any], name: str, parts: dict[str, float]) -> Callable[..., Any]:
+    def noting(*positional: Any, **named: Any) -> Any:
+        begin = time.perf_counter()
+        try:
+            return function(*positional, **named)
+        finally:
+            parts[name] = time.perf_counter() - begin
+
+    return noting
+
+
 def measure(step: Callable[[Work], int], work: Work) -> Measured:
     """Do a step and return what it took. The peak is the whole process's."""
+    parts: dict[str, float] = {}
+    _timed(parts)
     wall, cpu = time.perf_counter(), time.process_time()
     packages = step(work)
     return Measured(
@@ -104,6 +138,7 @@ def measure(step: Callable[[Work], int], work: Work) -> Measured:
         wall=time.perf_counter() - wall,
         cpu=time.process_time() - cpu,
         peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT,
+        parts=parts,
     )
 
 
