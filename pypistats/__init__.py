@@ -18,7 +18,7 @@ from pypistats.extensions import celery_init_app, db, migrate
 from pypistats.limits import register_limits
 from pypistats.render import register_renderer
 from pypistats.security import register_security
-from pypistats.views import api, badge, crawlers, health, images, pages, search, status
+from pypistats.views import api, badge, crawlers, health, images, pages, search, status, top
 from pypistats.views.filters import register_filters
 from pypistats.workers import celery_settings
 
@@ -87,6 +87,7 @@ def _register(app: Flask) -> None:
     for blueprint in (
         pages.bp,
         search.bp,
+        top.bp,
         api.bp,
         images.bp,
         badge.bp,

@@ -85,6 +85,22 @@ class DayState(StrEnum):
     FINAL = "final"
 
 
+class Ranking(StrEnum):
+    """A list of packages by their downloads; those of a dimension are one for each category."""
+
+    ALL = "all"
+    PYTHON_MINOR = "python_minor"
+    SYSTEM = "system"
+    INSTALLER = "installer"
+    GROWING = "growing"
+    NEW = "new"
+
+
+RANKINGS = "__rankings__"
+"""What stands for all lists where revisions are told by package."""
+
+RANKED_DIMENSIONS = (Dimension.PYTHON_MINOR, Dimension.SYSTEM, Dimension.INSTALLER)
+
 Counts = Mapping[str, int]
 """Downloads by category."""
 

@@ -14,7 +14,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from pypistats import ingest, queries, retention, schedule, store
+from pypistats import ingest, queries, rankings, retention, schedule, store
 from pypistats.budget import DailyBudget
 from pypistats.catalog import (
     DayState,
@@ -360,5 +360,6 @@ def ingest_days(
                 empty.append(error)
                 continue
             progress.day(day, count)
+    rankings.refresh()
     if empty:
         raise SourceError("; ".join(map(str, empty)))

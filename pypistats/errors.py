@@ -18,7 +18,7 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 
-from pypistats import badges, queries, spelling
+from pypistats import badges, package_lists, queries, spelling
 from pypistats.catalog import is_normal_name
 from pypistats.queries import PackageNotFoundError
 from pypistats.render import RenderUnavailableError
@@ -155,9 +155,9 @@ def _near(asked: str) -> list[queries.RankedPackage]:
     Where no slip of the fingers makes one of it, they are those that begin as it does.
     """
     name = re.sub(r"[^a-z0-9]+", "-", asked[:80].lower()).strip("-")
-    found = queries.found_among(spelling.neighbours(name), limit=NEAR)
+    found = package_lists.found_among(spelling.neighbours(name), limit=NEAR)
     if not found and name:
-        found = queries.search(name[:NEAR_LETTERS], limit=NEAR)
+        found = package_lists.search(name[:NEAR_LETTERS], limit=NEAR)
     return [queries.RankedPackage(*package) for package in found]
 
 

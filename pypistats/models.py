@@ -4,11 +4,13 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     DateTime,
     Identity,
     Index,
+    Integer,
     Text,
     false,
     func,
@@ -70,6 +72,24 @@ class Daily(Model):
     version: Mapped[dict[str, int]] = mapped_column(JSON)
 
 
+class RankingList(Model):
+    """A list of packages for one period: the largest of all, of a category, or of growth.
+
+    The arrays belong together. `before` has the downloads in the period before the list's own,
+    and nothing but null where a list doesn't compare. `until` is the last day of the period.
+    """
+
+    __tablename__ = "rankings"
+
+    list: Mapped[str] = mapped_column(Text, primary_key=True)
+    category: Mapped[str] = mapped_column(Text, primary_key=True)
+    period: Mapped[str] = mapped_column(Text, primary_key=True)
+    until: Mapped[dt.date]
+    package_ids: Mapped["ARRAY[int]"] = mapped_column(ARRAY(Integer))
+    downloads: Mapped["ARRAY[int]"] = mapped_column(ARRAY(BigInteger))
+    before: Mapped["ARRAY[int]"] = mapped_column(ARRAY(BigInteger))
+
+
 class Monthly(Model):
     """A package's downloads in the days of a month that were purged, without mirrors.
 
@@ -125,7 +145,8 @@ class DataRevision(Model):
     """The one row that numbers the changes of the data.
 
     `latest` counts every change. `revision` is the last one that touched all packages, made at
-    `changed_at`; later ones are in PackageRevision.
+    `changed_at`; later ones are in PackageRevision. `ranked` is the one that the lists in
+    RankingList were made from.
     """
 
     __tablename__ = "data_revision"
@@ -137,6 +158,7 @@ class DataRevision(Model):
     changed_at: Mapped[dt.datetime] = mapped_column(
         DateTime(timezone=True), server_default=func.now()
     )
+    ranked: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class PackageRevision(Model):

@@ -118,13 +118,6 @@ class DayMarks(NamedTuple):
     first: str | None
 
 
-class FoundPackage(NamedTuple):
-    """A package with the figure that search results are ordered by."""
-
-    name: str
-    last_month: int
-
-
 class RankedPackage(NamedTuple):
     """A package with its downloads in the period that it is ranked by."""
 
@@ -269,40 +262,6 @@ def names_numbered(first: int, last: int) -> list[str]:
         last=last,
     )
     return list(rows.scalars())
-
-
-def search(prefix: str, *, limit: int, offset: int = 0) -> list[FoundPackage]:
-    """Return the packages whose names begin with `prefix`, the most downloaded first.
-
-    A range serves the index as LIKE would, and knows no wildcards: `~` sorts after every
-    character of a name.
-    """
-    rows = _execute(
-        "select name, last_month from packages where name >= :prefix and name < :prefix || '~'"
-        " and name <> :all order by last_month desc, name limit :limit offset :offset",
-        prefix=prefix,
-        limit=limit,
-        offset=offset,
-        all=ALL_PACKAGES,
-    )
-    return [FoundPackage(*row) for row in rows]
-
-
-def found_among(names: Sequence[str], *, limit: int) -> list[FoundPackage]:
-    """Return those of the names that are packages, the most downloaded first.
-
-    Each is looked up in the index by itself, since the planner would rather read all packages.
-    """
-    rows = _execute(
-        "with found as materialized ("
-        " select p.name, p.last_month from unnest(cast(:names as text[])) asked (name)"
-        " cross join lateral ("
-        "  select name, last_month from packages where packages.name = asked.name offset 0) p)"
-        " select name, last_month from found order by last_month desc, name limit :limit",
-        names=f"{{{','.join(names)}}}",
-        limit=limit,
-    )
-    return [FoundPackage(*row) for row in rows]
 
 
 def data_status() -> DataStatus:

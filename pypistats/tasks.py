@@ -14,6 +14,7 @@ from pypistats import (
     pipeline,
     provision,
     queries,
+    rankings,
     retention,
     schedule,
     store,
@@ -112,6 +113,12 @@ def _open_source(*, hold_back: bool = False) -> DownloadSource:
 def _open_packages_source() -> DownloadSource:
     billed = current_app.config["SOURCE"] == "bigquery"
     return PackagesSource(_open_source(), package_day_bytes=package_day_bytes() if billed else None)
+
+
+@shared_task(name="refresh-rankings")
+def refresh_rankings() -> bool:
+    """Make the lists of the most downloaded packages anew, if the data has changed since."""
+    return rankings.refresh()
 
 
 @shared_task(name="queue-wants")

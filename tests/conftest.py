@@ -89,8 +89,8 @@ def app(session_app: Flask) -> Iterator[Flask]:
             db.session.execute(text(f"drop table {month}"))
         db.session.execute(
             text(
-                "truncate ingested_days, purged_days, monthly, package_info, known_names, chores,"
-                " wants, billed_queries, tracked_packages"
+                "truncate ingested_days, purged_days, monthly, rankings, package_info, known_names,"
+                " chores, wants, billed_queries, tracked_packages"
             )
         )
         db.session.execute(text("delete from packages where name <> '__all__'"))

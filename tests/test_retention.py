@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from sqlalchemy import text
 
-from pypistats import ingest, queries, retention
+from pypistats import ingest, package_lists, queries, retention
 from pypistats.catalog import ALL_PACKAGES
 from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
@@ -168,7 +168,7 @@ def test_totals_are_right_after_anything() -> None:
 
 
 def known(package: str) -> bool:
-    return bool(queries.search(package, limit=1))
+    return bool(package_lists.search(package, limit=1))
 
 
 def test_the_purge_command_drops_old_months(runner: FlaskCliRunner) -> None:

@@ -43,7 +43,13 @@ def stored(app: Flask) -> list[PackageDay]:
 def test_every_entry_of_the_timetable_names_a_task(celery: Celery[Any]) -> None:
     named = {entry["task"] for entry in celery.conf.beat_schedule.values()}
 
-    assert named == {"queue-due-days", "purge-old-months", "queue-wants", "refresh-names"}
+    assert named == {
+        "queue-due-days",
+        "purge-old-months",
+        "queue-wants",
+        "refresh-names",
+        "refresh-rankings",
+    }
     assert named <= set(celery.tasks)
 
 
@@ -60,6 +66,7 @@ def test_every_task_has_a_name_of_its_own_an_end_and_is_not_lost_with_its_worker
         "queue-wants",
         "refresh-names",
         "refresh-package-info",
+        "refresh-rankings",
     ]
     for task in ours:
         limit = task.time_limit or celery.conf.task_time_limit
@@ -101,6 +108,15 @@ def test_old_months_are_purged_by_what_is_kept(celery: Celery[Any], app: Flask) 
 
     assert purge() == ["daily_2025_08"]
     assert purge() == []
+
+
+@pytest.mark.usefixtures("source")
+def test_lists_are_made_once_for_what_was_loaded(celery: Celery[Any]) -> None:
+    refresh = celery.tasks["refresh-rankings"]
+    celery.tasks["ingest-day"](DAY.isoformat())
+
+    assert refresh() is True
+    assert refresh() is False
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any, cast
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from pypistats import queries, reference, series
+from pypistats import package_lists, queries, reference, series
 from pypistats.answers import kept
 from pypistats.catalog import (
     ALL_PACKAGES,
@@ -20,6 +20,7 @@ from pypistats.catalog import (
     VERSIONS_KEPT,
     WITHOUT_MIRRORS,
     Period,
+    Ranking,
 )
 from pypistats.kept import Scope
 from pypistats.sparkline import Sparkline, sparkline
@@ -31,6 +32,7 @@ bp = Blueprint("pages", __name__)
 OPENAPI = Path(__file__).resolve().parents[2] / "openapi.yaml"
 
 NAVIGATION = (
+    ("top.page", "Top"),
     ("status.status", "Status"),
     ("pages.api", "API"),
     ("pages.faqs", "FAQs"),
@@ -92,7 +94,15 @@ def _index() -> str:
         daily=daily,
         line=_sparkline(daily, last_day),
         top=queries.top_packages(Period.MONTH, limit=TOP),
+        growing=_ranked(Ranking.GROWING),
+        new=_ranked(Ranking.NEW),
     )
+
+
+def _ranked(ranking: Ranking) -> list[queries.RankedPackage]:
+    """Return the first packages of a list by their growth from week to week."""
+    places = package_lists.ranking(ranking, "", Period.WEEK, limit=TOP).places
+    return [queries.RankedPackage(place.package, place.downloads) for place in places]
 
 
 def _sparkline(daily: Mapping[str, int], last_day: dt.date | None) -> Sparkline | None:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from pypistats import queries, spelling
+from pypistats import package_lists, spelling
 from pypistats.answers import kept
 from pypistats.spelling import Found
 from pypistats.views.pages import kept_page
@@ -48,10 +48,10 @@ def find(searched: str, *, limit: int, page: int) -> list[Found]:
     """
     if not searched:
         return []
-    found = queries.search(searched, limit=limit + 1, offset=(page - 1) * limit)
+    found = package_lists.search(searched, limit=limit + 1, offset=(page - 1) * limit)
     if page == 1 and len(found) < limit:
         near = [name for name in spelling.neighbours(searched) if not name.startswith(searched)]
-        found += queries.found_among(near, limit=limit - len(found))
+        found += package_lists.found_among(near, limit=limit - len(found))
     return spelling.matches(searched, found)
 
 
@@ -68,7 +68,7 @@ def _document(searched: str, limit: int, number: int) -> dict[str, Any]:
 
 
 def _page(searched: str, number: int | None) -> str | Response:
-    if number is None and queries.found_among([searched], limit=1):
+    if number is None and package_lists.found_among([searched], limit=1):
         # Not for ever: the address has other results without the package.
         return Response(status=302, headers={"Location": url_for("pages.package", name=searched)})
     found = find(searched, limit=ON_A_PAGE, page=number or 1)

@@ -1,0 +1,110 @@
+"""QUERY: packages as lists: what a search finds, and the most downloaded ones."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+
+from pypistats.catalog import ALL_PACKAGES, Period, Ranking
+from pypistats.extensions import db
+
+
+class FoundPackage(NamedTuple):
+    """A package with the figure that search results are ordered by."""
+
+    name: str
+    last_month: int
+
+
+class RankedPlace(NamedTuple):
+    """A place on a list; `before` is the downloads in the period before, None if not compared."""
+
+    rank: int
+    package: str
+    downloads: int
+    before: int | None
+
+
+def search(prefix: str, *, limit: int, offset: int = 0) -> list[FoundPackage]:
+    """Return the packages whose names begin with `prefix`, the most downloaded first.
+
+    A range serves the index as LIKE would, and knows no wildcards: `~` sorts after every
+    character of a name.
+    """
+    rows = _execute(
+        "select name, last_month from packages where name >= :prefix and name < :prefix || '~'"
+        " and name <> :all order by last_month desc, name limit :limit offset :offset",
+        prefix=prefix,
+        limit=limit,
+        offset=offset,
+        all=ALL_PACKAGES,
+    )
+    return [FoundPackage(*row) for row in rows]
+
+
+def found_among(names: Sequence[str], *, limit: int) -> list[FoundPackage]:
+    """Return those of the names that are packages, the most downloaded first.
+
+    Each is looked up in the index by itself, since the planner would rather read all packages.
+    """
+    rows = _execute(
+        "with found as materialized ("
+        " select p.name, p.last_month from unnest(cast(:names as text[])) asked (name)"
+        " cross join lateral ("
+        "  select name, last_month from packages where packages.name = asked.name offset 0) p)"
+        " select name, last_month from found order by last_month desc, name limit :limit",
+        names=f"{{{','.join(names)}}}",
+        limit=limit,
+    )
+    return [FoundPackage(*row) for row in rows]
+
+
+class RankingPart(NamedTuple):
+    """A part of a list; `until` is the last day of its period, None if there is no such list."""
+
+    until: dt.date | None
+    places: list[RankedPlace]
+
+
+def ranking(
+    ranking: Ranking, category: str, period: Period, *, limit: int, offset: int = 0
+) -> RankingPart:
+    """Return a part of a list of packages; the lists of no dimension have the category ''.
+
+    A category is found in any case.
+    """
+    rows = _execute(
+        "select r.until, place + :offset, p.name, each.downloads, each.before from rankings r"
+        " left join lateral unnest(r.package_ids[:first : :last],"
+        " r.downloads[:first : :last], r.before[:first : :last])"
+        " with ordinality each (id, downloads, before, place) on true"
+        " left join packages p on p.id = each.id"
+        " where r.list = :ranking and lower(r.category) = lower(:category) and r.period = :period"
+        " order by place",
+        ranking=ranking,
+        category=category,
+        period=period,
+        offset=offset,
+        first=offset + 1,
+        last=offset + limit,
+    ).all()
+    until = rows[0][0] if rows else None
+    return RankingPart(until, [RankedPlace(*place) for _, *place in rows if place[0] is not None])
+
+
+def ranked_categories() -> dict[Ranking, list[str]]:
+    """Return the categories that have lists, the largest first."""
+    rows = _execute(
+        "select list, category from rankings where category <> '' and period = :period"
+        " order by list, (select sum(each) from unnest(downloads) each) desc, category",
+        period=Period.MONTH,
+    )
+    categories: dict[Ranking, list[str]] = {}
+    for name, category in rows:
+        categories.setdefault(Ranking(name), []).append(category)
+    return categories
+
+
+def _execute(statement: str, **values: Any) -> Any:
+    return db.session.execute(text(statement), values)
