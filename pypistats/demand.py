@@ -62,7 +62,7 @@ LOOKS_KEPT = 10_000
 POLL_SECONDS = 0.2
 """How often a request that waits looks whether the package is there."""
 
-SOON, LATER = 2, 10
+SOON, LATER = 2, 5
 """Seconds after which to ask again: when only the waiting was too much, and while it is fetched."""
 
 MESSAGE_SECONDS = 600

@@ -111,7 +111,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
 @contextlib.contextmanager
 def _data_folder() -> Iterator[Path]:
     """Make the data folder and hold it, so that two launchers can't share it."""
-    folder = Path(os.environ.get("PYPISTATS_DATA_DIR") or ROOT / "var").resolve()
+    folder = Path(os.environ.get("PYPISTATS_DATA_DIR") or _default_folder()).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")
@@ -125,6 +125,12 @@ def _data_folder() -> Iterator[Path]:
                 f"another `make run` uses {folder}; PYPISTATS_DATA_DIR names another folder"
             ) from None
         yield folder
+
+
+def _default_folder() -> Path:
+    """Return the folder where nothing is set: made-up days and real ones don't share one."""
+    folder = ROOT / "var"
+    return folder / "clickhouse" if os.environ.get("SOURCE") == "clickhouse" else folder
 
 
 @contextlib.contextmanager
@@ -207,7 +213,14 @@ def _prepare_data(app: Flask, environ: Mapping[str, str]) -> str:
         source = environ.get("SOURCE") or _source({str(row.source) for row in loaded}, environ)
         if source == "sample":
             _load_sample({row.day for row in loaded})
+        elif source == "clickhouse" and any(row.source == "sample" for row in loaded):
+            raise LaunchError(
+                f"SOURCE is {source}, and the database holds made-up days;"
+                " PYPISTATS_DATA_DIR names another folder for real ones"
+            )
     say(f"the schedule takes its days from: {source}")
+    if app.config["INGEST_SCOPE"] == "tracked":
+        say("packages are fetched when their pages are opened")
     return source
 
 

@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.fixtures_pipeline",
     "tests.fixtures_browser",
     "tests.fixtures_clickhouse",
+    "tests.launch",
 ]
 
 settings.register_profile("pypistats", deadline=None, derandomize=True)

@@ -2,30 +2,33 @@
 
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.download_rows import edge_rows, write_json_lines
+from tests.download_rows import Row, edge_rows, write_json_lines
 from tests.network import free_port, wait_for
 from tests.scripted_server import ScriptedServer
 
 ROOT = Path(__file__).parent.parent
+SERVER = ROOT / "tests" / "run_chdb.py"
 PYTHON = ROOT / ".venv-clickhouse" / "bin" / "python"
 
 
 class ClickHouse:
-    """A running server with the edge cases in its table; it writes what it says to `folder`."""
+    """A running server with rows in its table, and small limits; it logs to `folder`."""
 
-    def __init__(self, folder: Path) -> None:
-        rows, log = folder / "rows.jsonl", folder / "chdb.log"
-        write_json_lines(edge_rows(), rows)
+    def __init__(
+        self, folder: Path, rows: Iterable[Row], *, answered: int = 4, read: int = 600
+    ) -> None:
+        file, log = folder / "rows.jsonl", folder / "chdb.log"
+        write_json_lines(rows, file)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [PYTHON, ROOT / "tests" / "run_chdb.py", str(port), rows],
+                [PYTHON, SERVER, str(port), file, str(answered), str(read)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
@@ -49,8 +52,8 @@ class ClickHouse:
 
 @pytest.fixture(scope="session")
 def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
-    """Run one engine for the session."""
-    server = ClickHouse(tmp_path_factory.mktemp("clickhouse"))
+    """Run one engine for the session, with the edge cases."""
+    server = ClickHouse(tmp_path_factory.mktemp("clickhouse"), edge_rows())
     yield server
     server.stop()
 

@@ -1,8 +1,8 @@
 """A ClickHouse server with ClickPy's table: chdb, which is its engine, behind plain HTTP.
 
-Runs in `.venv-clickhouse`: `python run_chdb.py PORT ROWS`, where ROWS is a file of JSON lines that
-are rows of PyPI's `file_downloads`. As at ClickPy, the user may change no setting, and a query over
-the limits gives what it has got so far. A GET tells the number of queries that were run.
+Runs in `.venv-clickhouse`: `python run_chdb.py PORT FILE ANSWERED READ`, where FILE has rows of
+PyPI's `file_downloads` as JSON lines. As at ClickPy, the user may change no setting, and a query
+gives what it has got once it has ANSWERED or READ so many rows. A GET tells the number of queries.
 """
 
 import re
@@ -52,8 +52,8 @@ settings input_format_null_as_default = 1, input_format_skip_unknown_fields = 1,
 the first two parts are kept."""
 
 LIMITS = (
-    "set max_block_size = 2, max_result_rows = 4, result_overflow_mode = 'break',"
-    " max_rows_to_read = 600, read_overflow_mode = 'break', readonly = 1"
+    "set max_block_size = 2, max_result_rows = {answered}, result_overflow_mode = 'break',"
+    " max_rows_to_read = {read}, read_overflow_mode = 'break', readonly = 1"
 )
 """ClickPy's kind of limits, and smaller: too many rows to read or to answer end it, silently."""
 
@@ -63,7 +63,7 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, rows: str) -> None:
+    def __init__(self, port: int, rows: str, *, answered: int, read: int) -> None:
         self.engine = Session()
         self.lock = threading.Lock()
         self.queries = 0
@@ -71,7 +71,7 @@ class Server(ThreadingHTTPServer):
         for statement in (TABLE, *SUMS):
             self.engine.query(statement)
         self.engine.query(INSERT, params={"path": rows})
-        self.engine.query(LIMITS)
+        self.engine.query(LIMITS.format(answered=answered, read=read))
         super().__init__(("127.0.0.1", port), Handler)
 
     def answer(self, sql: str, parameters: dict[str, str]) -> bytes:
@@ -130,4 +130,5 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    Server(int(sys.argv[1]), sys.argv[2]).serve_forever()
+    port, rows, answered, read = sys.argv[1:]
+    Server(int(port), rows, answered=int(answered), read=int(read)).serve_forever()

@@ -1,108 +1,23 @@
 """What `make run` starts, as real processes: it comes up, says so, and leaves nothing behind."""
 
 import contextlib
-import json
-import os
-import re
 import signal
 import socket
 import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import psycopg2
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
-from pypistats import ingest
+from pypistats import ingest, store
 from pypistats.embedded import PostgresServer, ValkeyServer
+from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
-from tests.network import free_port
+from tests.launch import Launch
 
 ROOT = Path(__file__).parent.parent
-
-
-class Launch:
-    """A launcher that runs, with what it prints."""
-
-    def __init__(self, folder: Path, **environ: str) -> None:
-        self.folder = folder
-        self.port = int(environ.setdefault("PORT", str(free_port())))
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("DATABASE_URL", "PORT", "REDIS_URL")
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "pypistats.launcher"],
-            cwd=ROOT,
-            env=inherited | {"PYPISTATS_DATA_DIR": str(folder), "PYPI_URL": "none"} | environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.printed = ""
-
-    def until(self, word: str) -> None:
-        """Read until a line with `word`."""
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.printed += line
-            if word in line:
-                return
-        raise AssertionError(f"no {word!r} in:\n{self.printed}")
-
-    def get(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
-            return str(response.read().decode())
-
-    def end(self, number: signal.Signals) -> int:
-        """Send a signal, read to the end and return the exit code."""
-        self.process.send_signal(number)
-        assert self.process.stdout
-        self.printed += self.process.stdout.read()
-        return self.process.wait()
-
-    def sample_days_loaded(self) -> int:
-        """Return how many days of the sample it said that it would load."""
-        match = re.search(r"loading sample data: (\d+) days", self.printed)
-        assert match
-        return int(match[1])
-
-    def days_of_flask(self) -> list[str]:
-        """Return the days of one package's series without mirrors."""
-        data = json.loads(self.get("/api/packages/flask/overall?mirrors=false"))["data"]
-        return [point["date"] for point in data]
-
-    def left_behind(self) -> list[str]:
-        """Return the command lines of processes that work in the launcher's folder or port."""
-        found = []
-        for process in psutil.process_iter(["cmdline", "environ"]):
-            folder = (process.info["environ"] or {}).get("PYPISTATS_DATA_DIR")
-            command = " ".join(process.info["cmdline"] or [])
-            if folder == str(self.folder) or str(self.folder) in command:
-                found.append(command)
-        return found
-
-
-@pytest.fixture
-def launched(open_folder: Path) -> Iterator[list[Launch]]:
-    """Give a list whose launches are killed at the end, with all that they started."""
-    launches: list[Launch] = []
-    yield launches
-    for launch in launches:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(launch.process.pid).children(recursive=True):
-                child.kill()
-        launch.process.kill()
-        launch.process.wait()
-        assert launch.process.stdout
-        launch.process.stdout.close()
-    PostgresServer(open_folder / "postgres").stop()
-    ValkeyServer(open_folder / "valkey").stop()
 
 
 @pytest.fixture
@@ -234,6 +149,18 @@ def test_a_folder_in_use_is_told(
     second.until("can't start: another `make run` uses")
 
     assert second.process.wait() == 1
+
+
+def test_made_up_days_and_real_ones_are_kept_apart(
+    open_folder: Path, launched: list[Launch], filled_url: str, app: Flask
+) -> None:
+    with app.app_context(), store.transaction():
+        db.session.execute(text("update ingested_days set source = 'sample'"))
+
+    launched.append(launch := Launch(open_folder, SOURCE="clickhouse", DATABASE_URL=filled_url))
+    launch.until("can't start: SOURCE is clickhouse, and the database holds made-up days")
+
+    assert launch.process.wait() == 1
 
 
 @pytest.mark.parametrize(
