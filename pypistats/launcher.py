@@ -211,17 +211,24 @@ def _prepare_data(app: Flask, environ: Mapping[str, str]) -> str:
             fact = " ".join(str(error.orig).split())
             raise LaunchError(f"the database of DATABASE_URL is out of reach: {fact}") from error
         source = environ.get("SOURCE") or _source({str(row.source) for row in loaded}, environ)
+        _check_not_mixed(source, {str(row.source) for row in loaded})
         if source == "sample":
             _load_sample({row.day for row in loaded})
-        elif source == "clickhouse" and any(row.source == "sample" for row in loaded):
-            raise LaunchError(
-                f"SOURCE is {source}, and the database holds made-up days;"
-                " PYPISTATS_DATA_DIR names another folder for real ones"
-            )
     say(f"the schedule takes its days from: {source}")
     if app.config["INGEST_SCOPE"] == "tracked":
         say("packages are fetched when their pages are opened")
     return source
+
+
+def _check_not_mixed(source: str, loaded: Set[str]) -> None:
+    """Refuse to put real days beside made-up ones, or these beside real ones."""
+    there = "real" if source == "sample" else "made-up"
+    others = loaded - {"sample"} if source == "sample" else loaded & {"sample"}
+    if others and source != "none":
+        raise LaunchError(
+            f"SOURCE is {source}, and the database holds {there} days;"
+            " PYPISTATS_DATA_DIR names another folder"
+        )
 
 
 def _source(loaded: Set[str], environ: Mapping[str, str]) -> str:

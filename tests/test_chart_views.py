@@ -251,6 +251,8 @@ def test_suspect_days_are_shaded(app: Flask, client: FlaskClient) -> None:
     shapes = get(client, "system?format=plotly")["layout"]["shapes"]
 
     assert [shape["x1"] for shape in shapes] == [f"{DAY} 12:00"]
+    assert get(client, "overall?format=json")["suspect"] == [DAY.isoformat()]
+    assert "suspect" not in get(client, f"overall?format=json&until={GAP}")
 
 
 @pytest.fixture(scope="module")

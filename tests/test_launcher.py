@@ -9,11 +9,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
-from pypistats import ingest, store
+from pypistats import ingest
 from pypistats.embedded import PostgresServer, ValkeyServer
-from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.launch import Launch
 
@@ -151,14 +149,18 @@ def test_a_folder_in_use_is_told(
     assert second.process.wait() == 1
 
 
+@pytest.mark.parametrize(
+    "case", ["sample clickhouse made-up", "sample bigquery made-up", "fixed sample real"]
+)
 def test_made_up_days_and_real_ones_are_kept_apart(
-    open_folder: Path, launched: list[Launch], filled_url: str, app: Flask
+    open_folder: Path, launched: list[Launch], filled_url: str, case: str
 ) -> None:
-    with app.app_context(), store.transaction():
-        db.session.execute(text("update ingested_days set source = 'sample'"))
+    loaded, source, kind = case.split()
+    with contextlib.closing(psycopg2.connect(filled_url)) as connection, connection:
+        connection.cursor().execute("update ingested_days set source = %s", (loaded,))
 
-    launched.append(launch := Launch(open_folder, SOURCE="clickhouse", DATABASE_URL=filled_url))
-    launch.until("can't start: SOURCE is clickhouse, and the database holds made-up days")
+    launched.append(launch := Launch(open_folder, SOURCE=source, DATABASE_URL=filled_url))
+    launch.until(f"can't start: SOURCE is {source}, and the database holds {kind} days")
 
     assert launch.process.wait() == 1
 

@@ -90,18 +90,18 @@ def _grid(package: str, asked: Asked, loaded: Mapping[str, bool], days: int) -> 
 
 
 def _document(chart: Chart) -> bytes:
-    """Write the data as the contract has it."""
+    """Write the data as the contract has it, and which days are suspect where some are."""
     columns = chart.grid.columns.items()
-    return orjson.dumps(
-        {
-            "package": chart.package,
-            "type": chart.dimension,
-            "chartType": chart.kind,
-            "title": charts.title(chart),
-            "labels": chart.grid.days,
-            "datasets": [{"label": name, "data": values} for name, values in columns],
-        }
-    )
+    document = {
+        "package": chart.package,
+        "type": chart.dimension,
+        "chartType": chart.kind,
+        "title": charts.title(chart),
+        "labels": chart.grid.days,
+        "datasets": [{"label": name, "data": values} for name, values in columns],
+    }
+    suspect = [day for day in chart.grid.days if day in chart.suspects]
+    return orjson.dumps(document | {"suspect": suspect} if suspect else document)
 
 
 def _table(chart: Chart) -> bytes:
