@@ -18,7 +18,18 @@ from pypistats.extensions import celery_init_app, db, migrate
 from pypistats.limits import register_limits
 from pypistats.render import register_renderer
 from pypistats.security import register_security
-from pypistats.views import api, badge, crawlers, health, images, pages, search, status, top
+from pypistats.views import (
+    api,
+    badge,
+    compare,
+    crawlers,
+    health,
+    images,
+    pages,
+    search,
+    status,
+    top,
+)
 from pypistats.views.filters import register_filters
 from pypistats.workers import celery_settings
 
@@ -88,6 +99,7 @@ def _register(app: Flask) -> None:
         pages.bp,
         search.bp,
         top.bp,
+        compare.bp,
         api.bp,
         images.bp,
         badge.bp,

@@ -55,7 +55,8 @@ class Kind(StrEnum):
 
 class Chart(NamedTuple):
     """What a chart shows. `grid` has percents when `share` is set, and `category` is the one of
-    its dimension that it was narrowed to. `suspects` are days whose counts look wrong."""
+    its dimension that it was narrowed to. `suspects` are days whose counts look wrong. `measure`
+    says what the values are where they are no downloads."""
 
     package: str
     dimension: Dimension
@@ -66,6 +67,7 @@ class Chart(NamedTuple):
     smooth: int = 1
     suspects: frozenset[str] = frozenset()
     title: str | None = None
+    measure: str | None = None
 
 
 class Size(NamedTuple):
@@ -91,7 +93,7 @@ def _heading(chart: Chart) -> str:
 
 def _shown(chart: Chart) -> str:
     """Say what is counted."""
-    shown = "Share of daily downloads" if chart.share else "Daily downloads"
+    shown = chart.measure or ("Share of daily downloads" if chart.share else "Daily downloads")
     if chart.smooth > 1:
         shown += f" ({chart.smooth}-day mean)"
     return f"{shown}{_narrowed(chart)}, {_mirrors(chart)}"
@@ -267,7 +269,7 @@ def _room(chart: Chart) -> list[str]:
 
 
 def _y_axis(chart: Chart, colors: Colors, unit: float) -> Figure:
-    whole = not chart.share and chart.smooth == 1
+    whole = not chart.share and chart.smooth == 1 and chart.measure is None
     ticks = _ticks(_peak(chart), whole=whole)
     suffix = "%" if chart.share else ""
     return {

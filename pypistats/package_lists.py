@@ -1,4 +1,4 @@
-"""QUERY: packages as lists: what a search finds, and the most downloaded ones."""
+"""QUERY: several packages: what a search finds, the most downloaded ones, and some to compare."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
-from pypistats.catalog import ALL_PACKAGES, Period, Ranking
+from pypistats.catalog import ALL_PACKAGES, WITH_MIRRORS, WITHOUT_MIRRORS, Period, Ranking
 from pypistats.extensions import db
 
 
@@ -104,6 +104,33 @@ def ranked_categories() -> dict[Ranking, list[str]]:
     for name, category in rows:
         categories.setdefault(Ranking(name), []).append(category)
     return categories
+
+
+def daily_downloads(
+    packages: Sequence[str], column: str, *, days: int
+) -> dict[str, dict[str, int]]:
+    """Return the downloads by ISO date of those of the packages that are known, in their order.
+
+    `column` is `with_mirrors` or `without_mirrors`. Of the newest `days` days, those on which a
+    package was downloaded.
+    """
+    assert column in (WITH_MIRRORS, WITHOUT_MIRRORS)
+    rows = _execute(
+        f"select p.name, d.day::text, d.{column}"
+        " from unnest(cast(:packages as text[])) with ordinality asked (name, place)"
+        " join packages p on p.name = asked.name"
+        " left join daily d on d.package_id = p.id and d.day >"
+        " (select max(day) from ingested_days where state <> 'missing') - :days"
+        " order by place, d.day",
+        packages=list(packages),
+        days=days,
+    )
+    found: dict[str, dict[str, int]] = {}
+    for name, day, downloads in rows:
+        counts = found.setdefault(name, {})
+        if day is not None:
+            counts[day] = downloads
+    return found
 
 
 def _execute(statement: str, **values: Any) -> Any:

@@ -37,15 +37,18 @@ class Endpoint(NamedTuple):
     sample: str | None
 
     def address(self, *, query: bool) -> str:
-        """Return an example's path, with the first parameter of the query or without any."""
+        """Return an example's path, with what its query must have, and with one choice or none."""
         path = self.path
         for each in self.parameters:
             if each.place == "path":
                 path = path.replace(f"{{{each.name}}}", quote(each.example, safe="=,"))
-        optional = next((each for each in self.parameters if each.place == "query"), None)
-        if query and optional is not None and optional.example:
-            return f"{path}?{urlencode({optional.name: optional.example})}"
-        return path
+        asked = [each for each in self.parameters if each.place == "query"]
+        chosen = [each for each in asked if each.required]
+        optional = next((each for each in asked if not each.required and each.example), None)
+        if query and optional is not None:
+            chosen.append(optional)
+        values = {each.name: each.example for each in chosen}
+        return f"{path}?{urlencode(values, safe=',')}" if values else path
 
     @property
     def examples(self) -> tuple[str, ...]:

@@ -321,10 +321,10 @@ def shaped(grid: Grid, dimension: Dimension, shape: Shape) -> Grid:
         shown = shares(shown, whole(shown))
     if shape.category is not None:
         shown = shown._replace(columns={shape.category: shown.columns[shape.category]})
-    return _rounded(arrange(shown, dimension))
+    return rounded(arrange(shown, dimension))
 
 
-def _rounded(grid: Grid, digits: int = 4) -> Grid:
+def rounded(grid: Grid, digits: int = 4) -> Grid:
     """Round means and shares; whole numbers stay whole."""
     return grid._replace(
         columns={

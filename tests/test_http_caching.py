@@ -40,6 +40,7 @@ ROUTES = {
     "/site.webmanifest": KEPT,
     "/api/search?q=fl": KEPT,
     "/api/top?format=csv": KEPT,
+    "/api/compare?packages=flask,requests": KEPT,
     "/api/packages/flask/recent": KEPT,
     "/api/packages/flask,requests/recent": KEPT,
     "/api/packages/flask/overall?mirrors=true": KEPT,

@@ -28,7 +28,9 @@ def known_name(name: str) -> str:
         raise PackageNotFoundError(name) from None
 
 
-def several_names(asked: str) -> dict[str, str | None]:
+def several_names(
+    asked: str, parameter: str = "package", most: int = MOST_NAMES
+) -> dict[str, str | None]:
     """Return the package names that commas part, each with its normal form, in their order.
 
     A package appears once, as it is first spelled. None stands for what can't be a name.
@@ -44,8 +46,8 @@ def several_names(asked: str) -> dict[str, str | None]:
         if name not in seen:
             seen.add(name)
             names[spelled] = name
-    if not 0 < len(names) <= MOST_NAMES:
-        raise ParameterError("package", f"1 to {MOST_NAMES} names with commas between")
+    if not 0 < len(names) <= most:
+        raise ParameterError(parameter, f"1 to {most} names with commas between")
     return names
 
 

@@ -1,0 +1,145 @@
+"""Comparisons of packages: as data, as a chart and as a page."""
+
+import datetime as dt
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+import orjson
+from flask import Blueprint, Response, current_app, request
+
+from pypistats import charts, comparison, package_lists, queries, render, series, tables
+from pypistats.answers import kept
+from pypistats.catalog import WITH_MIRRORS, WITHOUT_MIRRORS, Dimension
+from pypistats.charts import Chart
+from pypistats.comparison import MOST_PACKAGES, Mode
+from pypistats.limits import Cost, spend
+from pypistats.series import Grid
+from pypistats.views.chart_parameters import Asked, asked_chart
+from pypistats.views.images import MIMETYPES, PICTURES, SVG_POLICY
+from pypistats.views.parameters import choice, several_names
+
+bp = Blueprint("compare", __name__)
+
+FORMATS = ("json", "csv", "plotly", "png", "svg")
+
+
+class _Comparison(NamedTuple):
+    """What is known of the packages that are asked for."""
+
+    downloads: dict[str, dict[str, int]]
+    grid: Grid
+    suspects: frozenset[str]
+
+
+@bp.get("/api/compare")
+def document() -> Response:
+    """Answer the daily downloads of several packages in the format that is asked for."""
+    names, mode, asked = _names(), _mode(), _asked()
+    days = current_app.config["RETENTION_DAYS"]
+    return kept(
+        lambda: _answer(names, mode, asked, days),
+        names,
+        mode,
+        asked._replace(fresh=False),
+        packages=[name for name in names.values() if name is not None],
+        bypass=asked.fresh,
+        place=render.place if asked.format in PICTURES else nullcontext,
+    )
+
+
+def _names() -> dict[str, str | None]:
+    """Return the asked names by their spelling; several parameters are as good as commas."""
+    return several_names(",".join(request.args.getlist("packages")), "packages", MOST_PACKAGES)
+
+
+def _mode() -> Mode:
+    return Mode(choice("mode", tuple(Mode)) or Mode.ABSOLUTE)
+
+
+def _asked() -> Asked:
+    """Return what a comparison has in common with the chart of one package."""
+    written = choice("format", FORMATS) or "json"
+    return asked_chart(Dimension.OVERALL)._replace(format=written, share=False)
+
+
+def _answer(names: dict[str, str | None], mode: Mode, asked: Asked, days: int) -> Response:
+    known = [name for name in names.values() if name is not None]
+    with queries.snapshot():
+        found = _compare(known, mode, asked, days)
+    unknown = [spelled for spelled, name in names.items() if name not in found.downloads]
+    response = Response(
+        _body(found, mode, asked, unknown=unknown), mimetype=MIMETYPES[asked.format]
+    )
+    if asked.format == "svg":
+        response.headers["Content-Security-Policy"] = SVG_POLICY
+    return response
+
+
+def _compare(packages: list[str], mode: Mode, asked: Asked, days: int) -> _Comparison:
+    loaded = queries.days_to_show(days=days)
+    column = asked.category or WITHOUT_MIRRORS
+    downloads = package_lists.daily_downloads(packages, column, days=days)
+    shown = series.window(loaded, since=asked.since, until=asked.until, days=asked.days)
+    grid = Grid([], {package: [] for package in downloads})
+    if shown is not None:
+        first, last = shown
+        grid = comparison.compare(
+            downloads,
+            days=series.day_range(first - dt.timedelta(days=asked.smooth - 1), last),
+            first=first.isoformat(),
+            loaded=loaded,
+            mode=mode,
+            smooth=asked.smooth,
+        )
+    return _Comparison(
+        downloads, grid, frozenset(day for day, suspect in loaded.items() if suspect)
+    )
+
+
+def _body(found: _Comparison, mode: Mode, asked: Asked, *, unknown: list[str]) -> str | bytes:
+    if asked.format == "json":
+        return orjson.dumps(_document(found.grid, mode, asked, unknown))
+    if asked.format == "csv":
+        columns = found.grid.columns
+        rows = zip(found.grid.days, *columns.values(), strict=True)
+        return tables.csv_text(["date", *columns], rows)
+    figure = charts.figure(_chart(found, mode, asked), theme=asked.theme, size=asked.size)
+    if asked.format == "plotly":
+        return orjson.dumps(figure)
+    spend(Cost.RENDER)
+    return render.render_image(
+        figure,
+        width=asked.size.width,
+        height=asked.size.height,
+        scale=asked.scale,
+        image_format=asked.format,
+    )
+
+
+def _document(grid: Grid, mode: Mode, asked: Asked, unknown: list[str]) -> dict[str, Any]:
+    return {
+        "type": "compare",
+        "mode": mode,
+        "mirrors": asked.category == WITH_MIRRORS,
+        "smooth": asked.smooth,
+        "days": grid.days,
+        "data": [
+            {"package": package, "values": values} for package, values in grid.columns.items()
+        ],
+        "unknown": unknown,
+    }
+
+
+def _chart(found: _Comparison, mode: Mode, asked: Asked) -> Chart:
+    packages = ", ".join(found.grid.columns)
+    return Chart(
+        package=packages,
+        dimension=Dimension.OVERALL,
+        grid=found.grid,
+        category=asked.category or WITHOUT_MIRRORS,
+        share=mode is Mode.SHARE,
+        smooth=asked.smooth,
+        suspects=found.suspects,
+        title=asked.title or packages,
+        measure=comparison.MEASURES[mode],
+    )
