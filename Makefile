@@ -15,7 +15,7 @@ INSTALL = install() { \
 	| awk '/^ *Collecting / { printf "."; fflush() } END { print "" }'; \
 	if [ -e $@.ok ]; then mv $@.ok $@; else tail -n 30 $@.log; exit 1; fi; }; install
 
-.PHONY: run test check format bench bench-charts demo-bigquery clean
+.PHONY: run test check format bench bench-charts bench-pages screenshots demo-bigquery clean
 
 run: $(VENV)/dev
 	@$(BIN)/python -m pypistats.browser_setup
@@ -61,6 +61,14 @@ bench: $(VENV)/test
 bench-charts: $(VENV)/bench
 	@$(BIN)/python -m pypistats.browser_setup
 	@$(BIN)/python -m benchmarks.charts
+
+bench-pages: $(VENV)/test
+	@$(BIN)/python -m pypistats.browser_setup
+	@$(BIN)/python -m benchmarks.pages
+
+screenshots: $(VENV)/test
+	@$(BIN)/python -m pypistats.browser_setup
+	@$(BIN)/python -m tests.take_screenshots
 
 demo-bigquery: $(VENV)/test .venv-emulator/ready
 	@$(BIN)/python -m tests.demo_bigquery --serve

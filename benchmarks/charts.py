@@ -10,30 +10,23 @@ import datetime as dt
 import http.client
 import os
 import random
-import shutil
-import signal
 import statistics
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 import click
 import psutil
 
 from benchmarks import matplotlib_chart
+from benchmarks.running_site import site
 from pypistats import charts
 from pypistats.catalog import Dimension
 from pypistats.charts import Chart, Figure, Kind, Size
 from pypistats.palette import Theme
 from pypistats.render import Renderer, shrink
 from pypistats.series import Grid
-from tests.network import free_port
 
 OPTIONS = {"format": "png", "width": 1200, "height": 600, "scale": 1}
 COLD_TIMES, WARM_TIMES, KEPT_TIMES, ROUNDS = 5, 25, 400, 5
@@ -141,27 +134,6 @@ def print_row(name: str, taken: list[Taken], png: bytes | None) -> None:
     cpu = statistics.mean(each.cpu for each in taken)
     size = "" if png is None else f"{len(png) / 1000:.0f}"
     click.echo(f"{name:32}{statistics.median(walls):8.0f}{min(walls):8.0f}{cpu:8.0f}{size:>7}")
-
-
-@contextlib.contextmanager
-def site() -> Iterator[int]:
-    """Run the site with the sample in it for the time; give its port."""
-    folder = Path(tempfile.mkdtemp(prefix="pypistats-bench-"))
-    port = free_port()
-    environ = os.environ | {"PYPISTATS_DATA_DIR": str(folder), "PORT": str(port)}
-    launcher = subprocess.Popen(
-        [sys.executable, "-m", "pypistats.launcher"], env=environ, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        click.echo("\nstarting a site with the sample (not measured)")
-        assert launcher.stdout
-        next(line for line in launcher.stdout if "ready: " in line)
-        threading.Thread(target=launcher.stdout.read, daemon=True).start()
-        yield port
-    finally:
-        launcher.send_signal(signal.SIGINT)
-        launcher.wait(SECONDS)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def measure_kept(port: int) -> None:

@@ -20,6 +20,7 @@ from werkzeug.exceptions import (
 
 from pypistats import badges, package_lists, queries, spelling
 from pypistats.catalog import is_normal_name
+from pypistats.package_lists import RankedPlace
 from pypistats.queries import PackageNotFoundError
 from pypistats.render import RenderUnavailableError
 
@@ -149,7 +150,7 @@ def _answer(document: ErrorDocument, asked: str = "") -> Response:
     return answer
 
 
-def _near(asked: str) -> list[queries.RankedPackage]:
+def _near(asked: str) -> list[RankedPlace]:
     """Return the packages that a name which isn't here may mean, the most downloaded first.
 
     Where no slip of the fingers makes one of it, they are those that begin as it does.
@@ -158,7 +159,10 @@ def _near(asked: str) -> list[queries.RankedPackage]:
     found = package_lists.found_among(spelling.neighbours(name), limit=NEAR)
     if not found and name:
         found = package_lists.search(name[:NEAR_LETTERS], limit=NEAR)
-    return [queries.RankedPackage(*package) for package in found]
+    return [
+        RankedPlace(rank, package.name, package.last_month, None)
+        for rank, package in enumerate(found, start=1)
+    ]
 
 
 def _badge(document: ErrorDocument) -> Response:

@@ -26,6 +26,23 @@ class RankedPlace(NamedTuple):
     before: int | None
 
 
+def top_packages(period: Period, *, limit: int) -> list[RankedPlace]:
+    """Return the most downloaded packages of a recent period, the sum over all left out.
+
+    They are read from `packages` itself, so they are as new as it is.
+    """
+    rows = _execute(
+        f"select name, last_{period} from packages where name <> :all"
+        f" order by last_{period} desc, name limit :limit",
+        limit=limit,
+        all=ALL_PACKAGES,
+    )
+    return [
+        RankedPlace(rank, name, downloads, None)
+        for rank, (name, downloads) in enumerate(rows, start=1)
+    ]
+
+
 def search(prefix: str, *, limit: int, offset: int = 0) -> list[FoundPackage]:
     """Return the packages whose names begin with `prefix`, the most downloaded first.
 

@@ -118,13 +118,6 @@ class DayMarks(NamedTuple):
     first: str | None
 
 
-class RankedPackage(NamedTuple):
-    """A package with its downloads in the period that it is ranked by."""
-
-    name: str
-    downloads: int
-
-
 @contextlib.contextmanager
 def snapshot() -> Iterator[None]:
     """Have all reads inside see the store as it is at the first of them."""
@@ -235,17 +228,6 @@ def days_to_show(*, days: int) -> dict[str, bool]:
 def package_days(package: str, *, days: int) -> list[DayCounts]:
     """Return all dimensions of one package, as `series` does."""
     return [DayCounts(*row) for row in series(package, DayCounts._fields[1:], days=days)]
-
-
-def top_packages(period: Period, *, limit: int) -> list[RankedPackage]:
-    """Return the most downloaded packages of a recent period, the sum over all left out."""
-    rows = _execute(
-        f"select name, last_{period} from packages where name <> :all"
-        f" order by last_{period} desc, name limit :limit",
-        limit=limit,
-        all=ALL_PACKAGES,
-    )
-    return [RankedPackage(*row) for row in rows]
 
 
 def highest_package_id() -> int:

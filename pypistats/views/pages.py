@@ -93,16 +93,15 @@ def _index() -> str:
         before=series.period_before(daily, daily, last_day) if last_day else {},
         daily=daily,
         line=_sparkline(daily, last_day),
-        top=queries.top_packages(Period.MONTH, limit=TOP),
+        top=package_lists.top_packages(Period.MONTH, limit=TOP),
         growing=_ranked(Ranking.GROWING),
         new=_ranked(Ranking.NEW),
     )
 
 
-def _ranked(ranking: Ranking) -> list[queries.RankedPackage]:
+def _ranked(ranking: Ranking) -> list[package_lists.RankedPlace]:
     """Return the first packages of a list by their growth from week to week."""
-    places = package_lists.ranking(ranking, "", Period.WEEK, limit=TOP).places
-    return [queries.RankedPackage(place.package, place.downloads) for place in places]
+    return package_lists.ranking(ranking, "", Period.WEEK, limit=TOP).places
 
 
 def _sparkline(daily: Mapping[str, int], last_day: dt.date | None) -> Sparkline | None:
