@@ -112,8 +112,9 @@ class Chrome:
         return picture
 
     def kill(self) -> None:
-        """End it at once with all of its processes; the rest is cleaned up in its thread."""
+        """End it at once with all of its processes and files; its threads end by themselves."""
         self._kaleido.kill()
+        chrome_guard.remove(self._folder)
         with contextlib.suppress(RuntimeError):  # its loop may be closed by now
             self._loop.call_soon_threadsafe(self._killed.set)
 
@@ -144,10 +145,9 @@ class Chrome:
         self._idle = self._loop.call_later(IDLE_SECONDS, self.kill)
 
     def _run(self) -> None:
-        """Run the event loop until `kill`, then leave nothing behind."""
+        """Run the event loop until `kill`."""
         self._loop.run_until_complete(self._live())
         self._loop.close()
-        chrome_guard.remove(self._folder)
 
     async def _live(self) -> None:
         await self._killed.wait()

@@ -6,14 +6,15 @@ from pathlib import Path
 import psutil
 
 
-def guards(parent: int) -> list[psutil.Process]:
-    """Return the guards of the Chromes that a process has started."""
-    return [child for child in psutil.Process(parent).children() if _is_guard(child)]
+def guards(parent: int, folder: Path | None = None) -> list[psutil.Process]:
+    """Return the guards of the Chromes that a process has started, with files in `folder`."""
+    words = ["chrome_guard.py", str(folder or "")]
+    children = psutil.Process(parent).children()
+    return [child for child in children if all(word in _line(child) for word in words)]
 
 
-def part(name: str, parent: int) -> psutil.Process:
-    """Return the only Chrome's `wrapper`, `chrome` or `tab`."""
-    (guard,) = guards(parent)
+def part(name: str, guard: psutil.Process) -> psutil.Process:
+    """Return a Chrome's `wrapper`, which is the guard, `chrome` or `tab`."""
     if name == "wrapper":
         return guard
     (tab,) = [
@@ -28,10 +29,6 @@ def leftovers(folder: Path) -> list[str]:
     """Return what is left of Chromes that had `folder` for temporary files."""
     lines = [line for line in map(_line, psutil.process_iter()) if str(folder) in line]
     return lines + [str(path) for path in folder.iterdir()]
-
-
-def _is_guard(process: psutil.Process) -> bool:
-    return "chrome_guard.py" in _line(process)
 
 
 def _line(process: psutil.Process) -> str:

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
 
+import psutil
 import pytest
 from flask import Flask
 from PIL import Image
@@ -27,6 +28,14 @@ PATIENT = 120
 """Seconds that a picture may take where it is not the point: other programs may be at work."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have this module's Chromes in a folder of their own: other tests may have one that runs."""
+    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("chromes"))
+    yield
+    tempfile.tempdir = before
+
+
 @pytest.fixture(scope="module")
 def renderer() -> Iterator[Renderer]:
     renderer = Renderer(browser=None, seconds=PATIENT, places=8)
@@ -40,6 +49,16 @@ def until(holds: Callable[[], Any]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def guards() -> list[psutil.Process]:
+    return chrome_processes.guards(os.getpid(), Path(tempfile.gettempdir()))
+
+
+def part(name: str) -> psutil.Process:
+    """Return a part of the only Chrome."""
+    (guard,) = guards()
+    return chrome_processes.part(name, guard)
 
 
 def open_files() -> int:
@@ -90,7 +109,7 @@ def test_after_a_part_of_chrome_was_killed_the_next_call_succeeds(
     renderer: Renderer, name: str
 ) -> None:
     before = renderer.render(figure(), PNG)
-    victim = chrome_processes.part(name, os.getpid())
+    victim = part(name)
     victim.kill()
     victim.wait(PATIENT)
 
@@ -103,8 +122,8 @@ def test_a_call_during_which_a_part_of_chrome_is_killed_succeeds(
 ) -> None:
     large = figure(50, 5000)
     renderer.render(figure(), PNG)
-    tab = chrome_processes.part("tab", os.getpid())
-    victim = chrome_processes.part(name, os.getpid())
+    tab = part("tab")
+    victim = part(name)
     idle = tab.cpu_times().user
     with ThreadPoolExecutor(1) as thread:
         drawing: Future[bytes] = thread.submit(renderer.render, large, PNG)
@@ -112,15 +131,15 @@ def test_a_call_during_which_a_part_of_chrome_is_killed_succeeds(
         victim.kill()
 
         assert size(drawing.result()) == (400, 200)
-    assert chrome_processes.part(name, os.getpid()) != victim
+    assert part(name) != victim
 
 
 def test_a_stuck_call_is_given_up_while_others_are_refused_at_once() -> None:
     small = Renderer(browser=None, seconds=5, places=1)
-    others = len(chrome_processes.guards(os.getpid()))
+    others = len(guards())
     with ThreadPoolExecutor(1) as thread:
         stuck = thread.submit(small.render, endless_figure(), PNG)
-        until(lambda: len(chrome_processes.guards(os.getpid())) > others)
+        until(lambda: len(guards()) > others)
 
         with pytest.raises(RenderUnavailableError, match=r"^Too many charts") as refused:
             small.render(figure(), PNG)
@@ -156,13 +175,13 @@ def test_without_a_browser_a_call_is_refused(browser: str, reason: str, retry_af
 
 
 def test_a_figure_that_can_not_be_is_refused_and_chrome_goes_on(renderer: Renderer) -> None:
-    before = chrome_processes.part("chrome", os.getpid())
+    before = part("chrome")
 
     with pytest.raises(FigureError):
         renderer.render({"data": [{"type": "scatter", "x": object()}]}, PNG)
 
     assert size(renderer.render(figure(), PNG)) == (400, 200)
-    assert chrome_processes.part("chrome", os.getpid()) == before
+    assert part("chrome") == before
 
 
 def test_a_chrome_that_has_drawn_much_is_replaced(
@@ -170,21 +189,21 @@ def test_a_chrome_that_has_drawn_much_is_replaced(
 ) -> None:
     monkeypatch.setattr(render, "MOST_PICTURES", 1)
     renderer.render(figure(), PNG)
-    before = chrome_processes.part("chrome", os.getpid())
+    before = part("chrome")
 
     renderer.render(figure(), PNG)
 
-    assert chrome_processes.part("chrome", os.getpid()) != before
+    assert part("chrome") != before
 
 
 def test_an_idle_chrome_ends_and_the_next_call_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chrome, "IDLE_SECONDS", 0)
-    others = len(chrome_processes.guards(os.getpid()))
+    others = len(guards())
     renderer = Renderer(browser=None, seconds=PATIENT, places=1)
 
     for _call in range(2):
         assert size(renderer.render(figure(), PNG)) == (400, 200)
-        until(lambda: len(chrome_processes.guards(os.getpid())) == others)
+        until(lambda: len(guards()) == others)
 
 
 def test_threads_files_and_folders_of_a_chrome_are_given_back(
@@ -197,6 +216,7 @@ def test_threads_files_and_folders_of_a_chrome_are_given_back(
         renderer.render(figure(), PNG)
         assert chrome_processes.leftovers(tmp_path)
         renderer.close()
+        assert list(tmp_path.iterdir()) == []
 
     until(lambda: set(threading.enumerate()) <= set(threads))
     assert open_files() <= files
@@ -207,7 +227,7 @@ def test_chrome_sees_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@host/name")
     fresh = Renderer(browser=None, seconds=PATIENT, places=1)
     fresh.render(figure(), PNG)
-    environ = chrome_processes.guards(os.getpid())[-1].environ()
+    environ = guards()[-1].environ()
     fresh.close()
 
     assert set(environ) <= {
