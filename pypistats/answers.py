@@ -37,7 +37,7 @@ HOUR = "public, max-age=3600, s-maxage=3600"
 
 _HOW_LONG = {301: HOUR, 302: HOUR, 308: HOUR, 400: MOMENT, 404: MOMENT, 410: MOMENT, 414: MOMENT}
 
-_ANSWER_SETTINGS = ("RETENTION_DAYS",)
+_ANSWER_SETTINGS = ("INGEST_SCOPE", "RETENTION_DAYS")
 """The settings that change what is answered."""
 
 

@@ -56,7 +56,7 @@ class Kind(StrEnum):
 class Chart(NamedTuple):
     """What a chart shows. `grid` has percents when `share` is set, and `category` is the one of
     its dimension that it was narrowed to. `suspects` are days whose counts look wrong. `measure`
-    says what the values are where they are no downloads."""
+    says what the values are where they are no downloads, and `all_packages` what the sum is of."""
 
     package: str
     dimension: Dimension
@@ -68,6 +68,7 @@ class Chart(NamedTuple):
     suspects: frozenset[str] = frozenset()
     title: str | None = None
     measure: str | None = None
+    all_packages: str = "all packages"
 
 
 class Size(NamedTuple):
@@ -88,7 +89,7 @@ def title(chart: Chart) -> str:
 
 
 def _heading(chart: Chart) -> str:
-    return "All packages" if chart.package == ALL_PACKAGES else chart.package
+    return chart.all_packages.capitalize() if chart.package == ALL_PACKAGES else chart.package
 
 
 def _shown(chart: Chart) -> str:

@@ -445,3 +445,27 @@ def test_asking_what_may_be_asked_fetches_nothing(site: Flask) -> None:
     assert get(site, "/api/packages/a,b/recent").status_code == 200
     assert get(site, RECENT.format("no such name")).status_code == 404
     assert queued(site) == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/api/packages/__all__/{kind}" for kind in ("recent", "overall", "system", "summary")),
+        "/api/packages/__all__/badge.json",
+        "/badge/__all__.svg",
+        "/api/packages/__all__/chart/overall?format=json",
+        "/packages/__all__",
+        "/",
+    ],
+)
+def test_the_sum_says_that_it_is_of_tracked_packages_wherever_it_shows(
+    app: Flask, site: Flask, path: str
+) -> None:
+    of_tracked, of_all = get(site, path), get(app, path)
+    of_one = get(site, path.replace("__all__", "flask"))
+
+    assert (of_tracked.status_code, of_all.status_code) == (200, 200)
+    assert "tracked" in of_tracked.text
+    assert "tracked" not in of_all.text
+    if path.startswith("/api"):
+        assert "tracked" not in of_one.text

@@ -8,7 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from pypistats import ingest, pipeline
-from pypistats.sources import SourceError
+from pypistats.budget import DailyBudget
+from pypistats.sources import BudgetError, PlannedQuery, SourceError
 from pypistats.views import status
 from tests.fixed_source import DAY, FixedSource, package_day
 
@@ -34,6 +35,8 @@ def test_the_document_has_every_day_the_newest_first(client: FlaskClient) -> Non
     assert client.get("/api/status").json == {
         "type": "status",
         "source": "bigquery",
+        "scope": "all",
+        "budget": {"bytes": 2**40, "spent": 0, "gone_until": None},
         "states": {"missing": 2, "loaded": 1, "suspect": 0, "final": 0},
         "data": [
             nothing
@@ -66,3 +69,27 @@ def test_the_page_shows_the_same(client: FlaskClient) -> None:
         ["2026-03-15", "missing", "", "", "", "", "", ""],
         ["2026-03-14", "loaded", "1", "1,234", "fixed", "2026-03-17 04:00", "1,000", ""],
     ]
+
+
+def test_a_budget_that_is_gone_is_said(app: Flask, client: FlaskClient) -> None:
+    daily = DailyBudget(1_000)
+    with app.app_context():
+        daily.reserve(PlannedQuery(1, None, 600))
+        with pytest.raises(BudgetError):
+            daily.reserve(PlannedQuery(1, None, 600))
+
+    budget = client.get("/api/status").json["budget"]
+    page = client.get("/status").text
+
+    midnight = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
+    assert budget == {"bytes": 2**40, "spent": 600, "gone_until": f"{midnight}T00:00:00+00:00"}
+    assert "The budget of today (UTC) is gone" in page
+
+
+def test_a_source_that_bills_nothing_has_no_budget(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "SOURCE", "sample")
+
+    assert client.get("/api/status").json["budget"] is None
+    assert "bytes a day" not in client.get("/status").text

@@ -26,6 +26,7 @@ from pypistats.views.parameters import (
     pattern,
     several_names,
 )
+from pypistats.views.scope import scope
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 
@@ -54,7 +55,7 @@ def recent(name: str) -> Response:
 
     def document() -> Document:
         data = _periods(queries.recent(package), period)
-        return {"package": package, "type": "recent_downloads", "data": data}
+        return {"package": package, "type": "recent_downloads", **scope(package), "data": data}
 
     return kept(document, package, period, packages=[package])
 
@@ -115,7 +116,7 @@ def _summary(package: str, retention_days: int) -> Document:
         "python_major": series.totals([series.python_major(python_minor)]),
         "python_minor": python_minor,
     }
-    return {"package": package, "type": "summary", "totals": totals}
+    return {"package": package, "type": "summary", **scope(package), "totals": totals}
 
 
 def _recent_of_several(asked: str, period: str | None) -> Response:
@@ -146,6 +147,7 @@ def _series(package: str, dimension: Dimension, category: str | None) -> Respons
         stored = queries.series(package, columns, days=retention_days)
         days = ((day, series.counts_of(dimension, values)) for day, *values in stored)
         data = [point._asdict() for point in series.points(days, category)]
-        return {"package": package, "type": f"{dimension}_downloads", "data": data}
+        kind = f"{dimension}_downloads"
+        return {"package": package, "type": kind, **scope(package), "data": data}
 
     return kept(document, package, category, packages=[package])

@@ -12,6 +12,7 @@ from pypistats.answers import kept
 from pypistats.catalog import Period
 from pypistats.views import api
 from pypistats.views.parameters import choice, color, known_name, label
+from pypistats.views.scope import scope
 
 bp = Blueprint("badge", __name__, url_prefix="/badge")
 
@@ -48,12 +49,14 @@ def document(name: str) -> Response:
 
 def _asked(name: str) -> _Asked:
     text = label("label", "left_text")
+    package = known_name(name)
+    usual = f"tracked {badges.LABEL}" if scope(package) else badges.LABEL
     return _Asked(
-        package=known_name(name),
+        package=package,
         period=choice("period", badges.PERIODS) or Period.MONTH,
         exact=choice("units", ("international_system", "abbreviation", "none")) == "none",
         style=badges.Style(choice("style", tuple(badges.Style)) or badges.Style.FLAT),
-        label=badges.LABEL if text is None else text,
+        label=usual if text is None else text,
         color=color("color", "right_color"),
         left_color=color("left_color", "labelColor") or badges.LEFT_GREY,
     )

@@ -16,6 +16,7 @@ from pypistats.limits import Cost, spend
 from pypistats.series import Grid, Shape
 from pypistats.views.chart_parameters import Asked, asked_chart
 from pypistats.views.parameters import known_name
+from pypistats.views.scope import all_packages
 
 MIMETYPES = {
     "png": "image/png",
@@ -63,6 +64,7 @@ def _answer(package: str, asked: Asked, days: int) -> Response:
             smooth=asked.smooth,
             suspects=frozenset(day for day, suspect in loaded.items() if suspect),
             title=asked.title,
+            all_packages=all_packages(),
         )
     response = Response(_body(chart, asked), mimetype=MIMETYPES[asked.format])
     if asked.format == "svg":

@@ -7,6 +7,7 @@ from flask import url_for
 
 from pypistats import queries, series
 from pypistats.catalog import ALL_PACKAGES, LABELS, Dimension, Period
+from pypistats.views.scope import all_packages
 
 TABLE_ROWS = 20
 
@@ -126,7 +127,7 @@ def _dimension_days(days: list[queries.DayCounts], dimension: Dimension) -> Any:
 
 def _dataset(package: str, days: list[queries.DayCounts], site_url: str) -> Context:
     """Describe a package's downloads in schema.org's words, for search engines."""
-    what = "all packages" if package == ALL_PACKAGES else package
+    what = all_packages() if package == ALL_PACKAGES else package
     return {
         "@context": "https://schema.org",
         "@type": "Dataset",

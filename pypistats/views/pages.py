@@ -26,6 +26,7 @@ from pypistats.kept import Scope
 from pypistats.sparkline import Sparkline, sparkline
 from pypistats.views.package_page import RELEASE_GROUPS, package_context
 from pypistats.views.parameters import choice, known_name
+from pypistats.views.scope import all_packages, is_tracked
 
 bp = Blueprint("pages", __name__)
 
@@ -53,8 +54,13 @@ def data_status() -> queries.DataStatus:
 
 @bp.app_context_processor
 def frame() -> dict[str, Any]:
-    """Give every template the pages that the header links to, and the site's own address."""
-    return {"navigation": NAVIGATION, "site_url": site_url()}
+    """Give every template what the header links to, the site's address, and what the sum is of."""
+    return {
+        "navigation": NAVIGATION,
+        "site_url": site_url(),
+        "all_packages": all_packages(),
+        "is_tracked": is_tracked(),
+    }
 
 
 def site_url() -> str:

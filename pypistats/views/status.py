@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template
 
-from pypistats import queries, schedule
+from pypistats import provision, queries, schedule
 from pypistats.answers import MOMENT
 from pypistats.catalog import DayState, LedgerDay
 from pypistats.clock import utc_now
@@ -15,7 +15,8 @@ bp = Blueprint("status", __name__)
 @bp.get("/status")
 def status() -> Response:
     """Show the window's days, the newest first."""
-    page = render_template("status.html", days=_window(), source=current_app.config["SOURCE"])
+    source = current_app.config["SOURCE"]
+    page = render_template("status.html", days=_window(), source=source, budget=_budget())
     return Response(page, headers={"Cache-Control": MOMENT})
 
 
@@ -26,6 +27,8 @@ def document() -> Response:
     status = {
         "type": "status",
         "source": current_app.config["SOURCE"],
+        "scope": current_app.config["INGEST_SCOPE"],
+        "budget": _budget(),
         "states": {state.value: sum(row.state is state for row in days) for state in DayState},
         "data": [_day(row) for row in days],
     }
@@ -36,6 +39,19 @@ def document() -> Response:
 def _window() -> list[LedgerDay]:
     days = current_app.config["RETENTION_DAYS"]
     return schedule.window(queries.ledger(), utc_now(), days=days)
+
+
+def _budget() -> dict[str, Any] | None:
+    """Return what may be spent today and what was; None at a source that bills nothing."""
+    config = current_app.config
+    if config["SOURCE"] != "bigquery":
+        return None
+    spending = provision.spending()
+    return {
+        "bytes": config["BIGQUERY_DAILY_BUDGET"],
+        "spent": spending.today,
+        "gone_until": spending.gone_until and spending.gone_until.isoformat(timespec="seconds"),
+    }
 
 
 def _day(row: LedgerDay) -> dict[str, Any]:
