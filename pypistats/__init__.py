@@ -14,7 +14,7 @@ from pypistats.answers import register_answers
 from pypistats.assets import register_assets
 from pypistats.config import load_config
 from pypistats.demand import register_demand
-from pypistats.extensions import celery_init_app, db, migrate
+from pypistats.extensions import READS, celery_init_app, db, migrate
 from pypistats.limits import register_limits
 from pypistats.render import register_renderer
 from pypistats.security import register_security
@@ -53,7 +53,10 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.config.update(load_config(environ))
     app.config["SQLALCHEMY_DATABASE_URI"] = app.config["DATABASE_URL"]
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(app.config["WEB_THREADS"])
+    options = _engine_options(app.config["WEB_THREADS"])
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options | {"pool_pre_ping": True}
+    reads = options | {"url": app.config["DATABASE_URL"], "isolation_level": "AUTOCOMMIT"}
+    app.config["SQLALCHEMY_BINDS"] = {READS: reads}
     app.config["CELERY"] = celery_settings(app.config)
     app.json = OrjsonProvider(app)
     app.url_map.merge_slashes = False
@@ -62,7 +65,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
 
 def _engine_options(threads: int) -> dict[str, Any]:
-    """Return a connection for each thread and two more, checked before use.
+    """Return a connection for each thread and two more.
 
     By the others the data revision is read, a day is held that is being loaded, and the budget
     is kept. The keepalives end a wait for a server that has gone without a word.
@@ -71,7 +74,6 @@ def _engine_options(threads: int) -> dict[str, Any]:
         "pool_size": threads + 2,
         "max_overflow": 0,
         "pool_timeout": 5,
-        "pool_pre_ping": True,
         "json_deserializer": orjson.loads,
         "connect_args": {
             "connect_timeout": 3,

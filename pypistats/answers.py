@@ -17,6 +17,7 @@ import orjson
 from flask import Flask, Response, current_app, request
 from sqlalchemy.engine import make_url
 from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import ClosingIterator
 
 from pypistats import queries
 from pypistats.errors import ParameterError
@@ -132,6 +133,7 @@ class KeptResponse(Response):
         )
         self._kept = answer, key, packages
         self._policy = STALE if answer.is_stale else policy
+        self._is_followed = False
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Send the answer, and have the front layer send it the next time."""
@@ -139,10 +141,18 @@ class KeptResponse(Response):
         headers = self.headers.to_wsgi_list()
         prepared = Prepared(key, packages, policy=self._policy, status=self.status, headers=headers)
         front: Front = current_app.extensions["answers"].front
+        own = prepared.own_headers
+        sent = prepared.respond(answer, environ, start_response, front=front, own=own)
+        if self._is_followed:
+            return ClosingIterator(sent, self.close)
         if not answer.is_stale:
             front.remember(environ, answer, prepared)
-        own = prepared.own_headers
-        return prepared.respond(answer, environ, start_response, front=front, own=own)
+        return sent
+
+    def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
+        """Have something done once the answer is sent; the next one is Flask's as well then."""
+        self._is_followed = True
+        return super().call_on_close(func)
 
 
 def _content(made: Any) -> Content:

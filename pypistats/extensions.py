@@ -15,6 +15,9 @@ class Base(DeclarativeBase):
 
 
 cache = Cache(with_jinja2_ext=False, config={"CACHE_TYPE": "pypistats.shared_cache.SharedCache"})
+READS = "reads"
+"""The engine that reads go through; `create_app` sets it up."""
+
 db = SQLAlchemy(model_class=Base)
 migrate = Migrate()
 

@@ -23,6 +23,9 @@ UNTIL_LATE_DATA = 300
 LEAST_SECONDS = 60
 """The shortest time to keep an answer for: the clock is read once a minute."""
 
+KNOWN_SECONDS = 60.0
+"""After so long an address is Flask's again, so that what stands around the views has its turn."""
+
 _DAY = dt.timedelta(days=1)
 
 MOST_TARGETS = 20_000
@@ -197,13 +200,14 @@ class Front:
         self._app = app
         self._admit = admit
         self._clock = Clock()
-        self._targets: dict[_Target, tuple[weakref.ref[Answer], Prepared]] = {}
+        self._targets: dict[_Target, tuple[weakref.ref[Answer], Prepared, float]] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer from this process, or pass the request on."""
         found = self._targets.get(_target(environ))
         if found is not None and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-            answer, prepared = found[0](), found[1]
+            kept, prepared, until = found
+            answer = kept() if time.monotonic() < until else None
             current = self.keeper.watch.current()
             if answer is not None and current and answer.holds(current, prepared.scope):
                 own = self._admit(environ)
@@ -213,8 +217,9 @@ class Front:
         return self._app(environ, start_response)
 
     def remember(self, environ: Environ, answer: Answer, prepared: Prepared) -> None:
-        """Send this answer to whoever asks for the same address."""
-        self._targets[_target(environ)] = weakref.ref(answer), prepared
+        """Send this answer to whoever asks for the same address, for a while."""
+        until = time.monotonic() + KNOWN_SECONDS
+        self._targets[_target(environ)] = weakref.ref(answer), prepared, until
         while len(self._targets) > MOST_TARGETS:
             # Another thread may have dropped it meanwhile.
             self._targets.pop(next(iter(self._targets)), None)

@@ -2,12 +2,10 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-from sqlalchemy import text
+from typing import NamedTuple
 
 from pypistats.catalog import ALL_PACKAGES, WITH_MIRRORS, WITHOUT_MIRRORS, Period, Ranking
-from pypistats.extensions import db
+from pypistats.reading import execute
 
 
 class FoundPackage(NamedTuple):
@@ -31,7 +29,7 @@ def top_packages(period: Period, *, limit: int) -> list[RankedPlace]:
 
     They are read from `packages` itself, so they are as new as it is.
     """
-    rows = _execute(
+    rows = execute(
         f"select name, last_{period} from packages where name <> :all"
         f" order by last_{period} desc, name limit :limit",
         limit=limit,
@@ -49,7 +47,7 @@ def search(prefix: str, *, limit: int, offset: int = 0) -> list[FoundPackage]:
     A range serves the index as LIKE would, and knows no wildcards: `~` sorts after every
     character of a name.
     """
-    rows = _execute(
+    rows = execute(
         "select name, last_month from packages where name >= :prefix and name < :prefix || '~'"
         " and name <> :all order by last_month desc, name limit :limit offset :offset",
         prefix=prefix,
@@ -65,7 +63,7 @@ def found_among(names: Sequence[str], *, limit: int) -> list[FoundPackage]:
 
     Each is looked up in the index by itself, since the planner would rather read all packages.
     """
-    rows = _execute(
+    rows = execute(
         "with found as materialized ("
         " select p.name, p.last_month from unnest(cast(:names as text[])) asked (name)"
         " cross join lateral ("
@@ -91,7 +89,7 @@ def ranking(
 
     A category is found in any case.
     """
-    rows = _execute(
+    rows = execute(
         "select r.until, place + :offset, p.name, each.downloads, each.before from rankings r"
         " left join lateral unnest(r.package_ids[:first : :last],"
         " r.downloads[:first : :last], r.before[:first : :last])"
@@ -105,14 +103,14 @@ def ranking(
         offset=offset,
         first=offset + 1,
         last=offset + limit,
-    ).all()
+    )
     until = rows[0][0] if rows else None
     return RankingPart(until, [RankedPlace(*place) for _, *place in rows if place[0] is not None])
 
 
 def ranked_categories() -> dict[Ranking, list[str]]:
     """Return the categories that have lists, the largest first."""
-    rows = _execute(
+    rows = execute(
         "select list, category from rankings where category <> '' and period = :period"
         " order by list, (select sum(each) from unnest(downloads) each) desc, category",
         period=Period.MONTH,
@@ -132,7 +130,7 @@ def daily_downloads(
     package was downloaded.
     """
     assert column in (WITH_MIRRORS, WITHOUT_MIRRORS)
-    rows = _execute(
+    rows = execute(
         f"select p.name, d.day::text, d.{column}"
         " from unnest(cast(:packages as text[])) with ordinality asked (name, place)"
         " join packages p on p.name = asked.name"
@@ -148,7 +146,3 @@ def daily_downloads(
         if day is not None:
             counts[day] = downloads
     return found
-
-
-def _execute(statement: str, **values: Any) -> Any:
-    return db.session.execute(text(statement), values)

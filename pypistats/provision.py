@@ -5,11 +5,9 @@ What is answered is read in `queries`; this is what decides whether something is
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import text
-
-from pypistats.extensions import db
+from pypistats.reading import execute
 
 EMPTY_HOURS = 24
 """How long a package that had no downloads is taken to have none."""
@@ -40,7 +38,7 @@ class Spending(NamedTuple):
 
 def info_checked_at(package: str) -> dt.datetime | None:
     """Return when PyPI was last asked about a package; None if it never was."""
-    checked_at: dt.datetime | None = _execute(
+    checked_at: dt.datetime | None = execute(
         "select checked_at from package_info where package = :package", package=package
     ).scalar()
     return checked_at
@@ -48,7 +46,7 @@ def info_checked_at(package: str) -> dt.datetime | None:
 
 def is_info_due(package: str, *, older_than: dt.timedelta) -> bool:
     """Tell whether the store has a package, and PyPI was not asked about it for so long."""
-    due: bool = _execute(
+    due: bool = execute(
         """
         select exists (select from packages where name = :package) and not exists (
             select from package_info where package = :package and checked_at > now() - :older_than
@@ -62,7 +60,7 @@ def is_info_due(package: str, *, older_than: dt.timedelta) -> bool:
 
 def supply(package: str) -> Supply:
     """Return what there is of a package, and what is under way for it, in one statement."""
-    row = _execute(
+    row = execute(
         f"""
         select
             exists (select from packages where name = :package),
@@ -93,15 +91,15 @@ def supply(package: str) -> Supply:
 
 def tracked_names() -> list[str]:
     """Return the tracked packages that a day's load is about, in order."""
-    rows = _execute(
+    rows = execute(
         "select name from tracked_packages where fetched_at is not null and not empty order by name"
     )
-    return list(rows.scalars())
+    return [name for (name,) in rows]
 
 
 def never_fetched(listed: Sequence[str], *, limit: int) -> list[str]:
     """Return some of the `listed` packages that were never fetched, in order."""
-    rows = _execute(
+    rows = execute(
         """
         select name from unnest(cast(:listed as text[])) as listed (name)
         where not exists (select from tracked_packages t where t.name = listed.name)
@@ -110,12 +108,12 @@ def never_fetched(listed: Sequence[str], *, limit: int) -> list[str]:
         listed=list(listed),
         limit=limit,
     )
-    return list(rows.scalars())
+    return [name for (name,) in rows]
 
 
 def spending() -> Spending:
     """Return the bytes billed, or set aside, today (UTC), and until when nothing more may be."""
-    row = _execute(
+    row = execute(
         """
         select coalesce(sum(coalesce(billed, estimated)), 0),
             (select due_at from chores where name = 'budget-gone' and due_at > now())
@@ -123,7 +121,3 @@ def spending() -> Spending:
         """
     ).one()
     return Spending(int(row[0]), row[1])
-
-
-def _execute(statement: str, **values: Any) -> Any:
-    return db.session.execute(text(statement), values)

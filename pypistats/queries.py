@@ -4,7 +4,6 @@ The names that come in are in normal form. A series holds `RETENTION_DAYS` days 
 loaded one, and only days on which the package was downloaded.
 """
 
-import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ from pypistats.catalog import (
     Period,
 )
 from pypistats.extensions import db
+from pypistats.reading import execute
 
 RANKS = 10_000
 """Ranks that are told: to count further would cost more than all else on a page."""
@@ -118,19 +118,9 @@ class DayMarks(NamedTuple):
     first: str | None
 
 
-@contextlib.contextmanager
-def snapshot() -> Iterator[None]:
-    """Have all reads inside see the store as it is at the first of them."""
-    db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    try:
-        yield
-    finally:
-        db.session.rollback()
-
-
 def recent(package: str) -> Recent:
     """Return the recent downloads of one package. Raises PackageNotFoundError."""
-    row = _execute(
+    row = execute(
         "select last_day, last_week, last_month from packages where name = :package",
         package=package,
     ).one_or_none()
@@ -144,7 +134,7 @@ def standing(package: str) -> Standing:
 
     The index is read from its top, and no further than the ranks that are told.
     """
-    row = _execute(
+    row = execute(
         "select last_day, last_week, last_month, total,"
         " (select count(*) from (select from packages o where o.last_month > p.last_month"
         " limit :most + 1) ahead)"
@@ -162,7 +152,7 @@ def standing(package: str) -> Standing:
 
 def recent_of_several(packages: Sequence[str]) -> dict[str, Recent]:
     """Return the recent downloads of those of the packages that are known, in their order."""
-    rows = _execute(
+    rows = execute(
         "select p.name, p.last_day, p.last_week, p.last_month"
         " from unnest(cast(:packages as text[])) with ordinality asked (name, place)"
         " join packages p on p.name = asked.name order by place",
@@ -176,7 +166,7 @@ def total(package: str) -> int:
 
     Raises PackageNotFoundError.
     """
-    downloads: int | None = _execute(
+    downloads: int | None = execute(
         "select total from packages where name = :package", package=package
     ).scalar()
     if downloads is None:
@@ -186,7 +176,7 @@ def total(package: str) -> int:
 
 def first_day() -> dt.date | None:
     """Return the first day that was ever loaded, purged ones included; None while none was."""
-    day: dt.date | None = _execute(
+    day: dt.date | None = execute(
         "select least((select min(day) from purged_days),"
         " (select min(day) from ingested_days where state <> 'missing'))"
     ).scalar()
@@ -200,13 +190,13 @@ def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:
     and has no day gives an empty list. One statement tells the two apart.
     """
     chosen = ", ".join(f"d.{DayCounts._fields[DayCounts._fields.index(name)]}" for name in columns)
-    rows = _execute(
+    rows = execute(
         f"select d.day::text, {chosen} from packages p left join daily d on d.package_id = p.id"
         " and d.day > (select max(day) from ingested_days where state <> 'missing') - :days"
         " where p.name = :package order by d.day",
         package=package,
         days=days,
-    ).all()
+    )
     if not rows:
         raise PackageNotFoundError(package)
     return [row for row in rows if row[0] is not None]
@@ -217,12 +207,12 @@ def days_to_show(*, days: int) -> dict[str, bool]:
 
     They are ISO dates, ascending.
     """
-    rows = _execute(
+    rows = execute(
         "select day::text, state = 'suspect' from ingested_days where state <> 'missing' and day >"
         " (select max(day) from ingested_days where state <> 'missing') - :days order by day",
         days=days,
     )
-    return dict(rows.all())
+    return dict(map(tuple, rows))
 
 
 def package_days(package: str, *, days: int) -> list[DayCounts]:
@@ -232,24 +222,24 @@ def package_days(package: str, *, days: int) -> list[DayCounts]:
 
 def highest_package_id() -> int:
     """Return the largest number that a package has; the numbers have no large gaps."""
-    highest: int = _execute("select coalesce(max(id), 0) from packages").scalar_one()
+    highest: int = execute("select coalesce(max(id), 0) from packages").scalar()
     return highest
 
 
 def names_numbered(first: int, last: int) -> list[str]:
     """Return the names of the packages with the numbers `first` to `last`, in their order."""
-    rows = _execute(
+    rows = execute(
         "select name from packages where id between :first and :last order by id",
         first=first,
         last=last,
     )
-    return list(rows.scalars())
+    return [name for (name,) in rows]
 
 
 def data_status() -> DataStatus:
     """Return how far the data reaches, and whether any of it comes from the sample source."""
     return DataStatus(
-        *_execute(
+        *execute(
             "select max(day), coalesce(bool_or(source = 'sample'), false) from ingested_days"
             " where state <> 'missing'"
         ).one()
@@ -262,13 +252,13 @@ def revision(since: int = 0) -> DataRevision:
     Of the packages that changed by themselves, only those are told that did so after the change
     `since`: whoever asks again knows the others.
     """
-    rows = _execute(
+    rows = execute(
         "select r.latest, r.revision, r.changed_at,"
         " (select max(day) from ingested_days where state <> 'missing'),"
         " p.package, p.revision, p.changed_at"
         " from data_revision r left join package_revisions p on p.revision > :since",
         since=since,
-    ).all()
+    )
     latest, number, changed_at, last_day = rows[0][:4]
     packages = {row[4]: Revision(row[5], row[6]) for row in rows if row[4] is not None}
     return DataRevision(latest, Revision(number, changed_at), packages, last_day)
@@ -277,7 +267,7 @@ def revision(since: int = 0) -> DataRevision:
 def ledger() -> dict[dt.date, LedgerDay]:
     """Return what the ledger holds, the newest day first."""
     columns = ", ".join(LedgerDay._fields)
-    rows = _execute(f"select {columns} from ingested_days order by day desc")
+    rows = execute(f"select {columns} from ingested_days order by day desc")
     return {day: LedgerDay(day, DayState(state), *rest) for day, state, *rest in rows}
 
 
@@ -313,7 +303,7 @@ def day_marks(*, days: int) -> DayMarks:
 def package_info(package: str) -> PackageInfo | None:
     """Return what PyPI told of a package; None if it was not asked yet or knew nothing."""
     columns = ", ".join(PackageInfo._fields)
-    row = _execute(
+    row = execute(
         f"select {columns} from package_info where package = :package and found", package=package
     ).one_or_none()
     if row is None:
@@ -331,7 +321,7 @@ def package_info(package: str) -> PackageInfo | None:
 
 def is_known_name(package: str) -> bool | None:
     """Tell whether PyPI knows a package of that name; None while its names are not loaded."""
-    known, loaded = _execute(
+    known, loaded = execute(
         "select exists (select from known_names where name = :package),"
         " exists (select from known_names)",
         package=package,
@@ -341,13 +331,13 @@ def is_known_name(package: str) -> bool | None:
 
 def table_bytes() -> dict[str, int]:
     """Return the bytes on disk of the packages and of each month, indexes included."""
-    rows = _execute(
+    rows = execute(
         "select c.relname, pg_total_relation_size(c.oid) from pg_class c"
         " where c.oid = 'packages'::regclass"
         " or c.oid in (select inhrelid from pg_inherits where inhparent = 'daily'::regclass)"
         " order by c.relname"
     )
-    return dict(rows.all())
+    return dict(map(tuple, rows))
 
 
 def stored_days(since: dt.date, until: dt.date) -> Iterator[PackageDay]:
@@ -368,11 +358,7 @@ def stored_days(since: dt.date, until: dt.date) -> Iterator[PackageDay]:
 
 def schema_revision() -> str | None:
     """Return the migration that the database is at; None for one without our tables."""
-    if _execute("select to_regclass('alembic_version')").scalar() is None:
+    if execute("select to_regclass('alembic_version')").scalar() is None:
         return None
-    revision: str | None = _execute("select version_num from alembic_version").scalar()
+    revision: str | None = execute("select version_num from alembic_version").scalar()
     return revision
-
-
-def _execute(statement: str, **values: Any) -> Any:
-    return db.session.execute(text(statement), values)

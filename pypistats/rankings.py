@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from pypistats import queries, store
+from pypistats import store
 from pypistats.catalog import ALL_PACKAGES, RANKED_DIMENSIONS, RANKINGS, Period, Ranking
 from pypistats.extensions import db
 
@@ -39,7 +39,8 @@ def refresh() -> bool:
     They are of one state of the data, and loaders go on meanwhile. While another process makes
     them, that is left to it.
     """
-    with queries.snapshot():
+    with store.transaction():
+        db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         revision = _take_outdated()
         if revision is None:
             return False
@@ -47,7 +48,6 @@ def refresh() -> bool:
         _execute("delete from rankings")
         if newest is not None:
             _make(newest)
-        db.session.commit()
     with store.transaction():
         _execute("update data_revision set ranked = :revision", revision=revision)
         store.bump_revision([RANKINGS])

@@ -11,20 +11,24 @@ from pypistats.extensions import db
 
 @contextlib.contextmanager
 def counted(app: Flask) -> Iterator[list[str]]:
-    """Give a list that fills with statements, without the one that reads the data revision.
+    """Give a list that fills with statements that read something for an answer.
 
-    That one is sent by the process, and by no single answer.
+    The data revision is read for the process, and a snapshot's ends read nothing.
     """
     with app.app_context():
-        engine = db.engine
+        engines = list(db.engines.values())
     statements: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if "from data_revision" not in statement:
+        if "from data_revision" not in statement and not statement.startswith(
+            ("begin", "rollback")
+        ):
             statements.append(statement)
 
-    event.listen(engine, "before_cursor_execute", note)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
     try:
         yield statements
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)

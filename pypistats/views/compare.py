@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 from flask import Blueprint, Response, current_app, request
 
-from pypistats import charts, comparison, package_lists, queries, render, series, tables
+from pypistats import charts, comparison, package_lists, queries, reading, render, series, tables
 from pypistats.answers import kept
 from pypistats.catalog import WITH_MIRRORS, WITHOUT_MIRRORS, Dimension
 from pypistats.charts import Chart
@@ -64,7 +64,7 @@ def _asked() -> Asked:
 
 def _answer(names: dict[str, str | None], mode: Mode, asked: Asked, days: int) -> Response:
     known = [name for name in names.values() if name is not None]
-    with queries.snapshot():
+    with reading.snapshot():
         found = _compare(known, mode, asked, days)
     unknown = [spelled for spelled, name in names.items() if name not in found.downloads]
     response = Response(

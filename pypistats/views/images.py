@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import orjson
 from flask import Blueprint, Response, current_app
 
-from pypistats import charts, queries, render, series
+from pypistats import charts, queries, reading, render, series
 from pypistats.answers import kept
 from pypistats.charts import Chart
 from pypistats.limits import Cost, spend
@@ -52,7 +52,7 @@ def chart(name: str, dimension: str) -> Response:
 
 
 def _answer(package: str, asked: Asked, days: int) -> Response:
-    with queries.snapshot():
+    with reading.snapshot():
         loaded = queries.days_to_show(days=days)
         chart = Chart(
             package=package,

@@ -9,7 +9,7 @@ from typing import Any, cast
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from pypistats import package_lists, queries, reference, series
+from pypistats import package_lists, queries, reading, reference, series
 from pypistats.answers import kept
 from pypistats.catalog import (
     ALL_PACKAGES,
@@ -75,7 +75,7 @@ def kept_page(make: Callable[[], str | Response], *parts: object, packages: Scop
     """
 
     def page() -> str | Response:
-        with queries.snapshot():
+        with reading.snapshot():
             return make()
 
     return kept(page, site_url(), *parts, packages=packages)

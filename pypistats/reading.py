@@ -1,0 +1,107 @@
+"""QUERY: how reads are sent: each alone and at once, without a transaction around it.
+
+A transaction would take two more trips to the database, and the session another that asks whether
+the connection still lives. Here a connection that a restart has cut is replaced when it is found.
+Nothing is set in a session, so that a pooler such as PgBouncer may stand between.
+"""
+
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import psycopg2
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
+
+from pypistats.extensions import READS, db
+
+_BEGIN = "begin isolation level repeatable read read only"
+_snapshot: ContextVar[Connection | None] = ContextVar("snapshot", default=None)
+_DIALECT = psycopg2.dialect()  # type: ignore[no-untyped-call]
+
+
+class Rows(list[Any]):
+    """The rows of a statement."""
+
+    def one(self) -> Any:
+        """Return the only row. Raises for none and for several."""
+        row = self.one_or_none()
+        if row is None:
+            raise NoResultFound
+        return row
+
+    def one_or_none(self) -> Any:
+        """Return the only row; None for none. Raises for several."""
+        if len(self) > 1:
+            raise MultipleResultsFound
+        return self[0] if self else None
+
+    def scalar(self) -> Any:
+        """Return the only row's first value; None for no row. Raises for several."""
+        row = self.one_or_none()
+        return None if row is None else row[0]
+
+
+def execute(statement: str, **values: Any) -> Rows:
+    """Return the rows of a statement, in which `:name` stands for a value.
+
+    Inside a transaction of the session or a `snapshot` it is part of it.
+    """
+    written = _written(statement)
+    held = _snapshot.get()
+    if held is None and db.session.registry.has() and db.session().in_transaction():
+        held = db.session.connection()
+    if held is not None:
+        return _send(held, written, values)
+    connection, rows = _send_on_any(written, values)
+    connection.close()
+    return rows
+
+
+@contextlib.contextmanager
+def snapshot() -> Iterator[None]:
+    """Have all reads inside see the store as it is at the first of them."""
+    connection, _ = _send_on_any(_BEGIN, {})
+    token = _snapshot.set(connection)
+    try:
+        yield
+    finally:
+        _snapshot.reset(token)
+        # Where a read found the connection cut, it has told of it, and there is nothing to end.
+        if not connection.invalidated:
+            connection.exec_driver_sql("rollback")
+        connection.close()
+
+
+def _send_on_any(statement: str, values: Mapping[str, Any]) -> tuple[Connection, Rows]:
+    """Send a statement; return its connection, still open, and its rows.
+
+    A connection that turns out to be cut is replaced, and the statement sent once more.
+    """
+    engine = db.engines[READS]
+    connection = engine.connect()
+    try:
+        return connection, _send(connection, statement, values)
+    except DBAPIError as error:
+        connection.close()
+        if not error.connection_invalidated:
+            raise
+    connection = engine.connect()
+    try:
+        return connection, _send(connection, statement, values)
+    except DBAPIError:
+        connection.close()
+        raise
+
+
+def _send(connection: Connection, statement: str, values: Mapping[str, Any]) -> Rows:
+    result = connection.exec_driver_sql(statement, values)
+    return Rows(result) if result.returns_rows else Rows()
+
+
+@functools.cache
+def _written(statement: str) -> str:
+    """Write a statement as the driver takes it."""
+    return str(text(statement).compile(dialect=_DIALECT))
