@@ -31,14 +31,15 @@ CATEGORIES_DRAWN = 10
 NAME_EMS = 16
 """How wide a category's name may be."""
 
-_BY = {
-    Dimension.OVERALL: "",
-    Dimension.PYTHON_MAJOR: " by major version of Python",
-    Dimension.PYTHON_MINOR: " by minor version of Python",
-    Dimension.SYSTEM: " by system",
-    Dimension.INSTALLER: " by installer",
-    Dimension.VERSION: " by release",
+SPLITS = {
+    Dimension.OVERALL: "with and without mirrors",
+    Dimension.PYTHON_MAJOR: "by major version of Python",
+    Dimension.PYTHON_MINOR: "by minor version of Python",
+    Dimension.SYSTEM: "by system",
+    Dimension.INSTALLER: "by installer",
+    Dimension.VERSION: "by release",
 }
+"""How the downloads are split, in words that end a title."""
 
 Figure = dict[str, Any]
 
@@ -101,8 +102,10 @@ def _shown(chart: Chart) -> str:
 
 
 def _narrowed(chart: Chart) -> str:
-    if chart.category is None or chart.dimension is Dimension.OVERALL:
-        return _BY[chart.dimension]
+    if chart.dimension is Dimension.OVERALL:
+        return ""
+    if chart.category is None:
+        return f" {SPLITS[chart.dimension]}"
     name = LABELS.get(chart.category, chart.category)
     python = chart.dimension in (Dimension.PYTHON_MAJOR, Dimension.PYTHON_MINOR)
     return f" with Python {name}" if python else f" on {name}"
@@ -112,7 +115,7 @@ def _mirrors(chart: Chart) -> str:
     if chart.dimension is Dimension.INSTALLER or chart.category == WITH_MIRRORS:
         return "with mirrors"
     if chart.dimension is Dimension.OVERALL and chart.category is None:
-        return "with and without mirrors"
+        return SPLITS[chart.dimension]
     return "without mirrors"
 
 

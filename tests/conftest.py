@@ -1,8 +1,5 @@
 """The fixtures that all tests share: one PostgreSQL, built by the migrations, and the app on it."""
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +9,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 from hypothesis import settings
-from sqlalchemy import text
 
-from pypistats import create_app, store
+from pypistats import create_app
 from pypistats.embedded import PostgresServer, ValkeyServer
 from pypistats.extensions import db
-from pypistats.kept import Shelf
-from tests.network import free_port, wait_for
-
-ROOT = Path(__file__).parent.parent
+from tests.site import emptied, served
 
 pytest_plugins = [
     "tests.fixtures_bigquery",
@@ -80,26 +73,8 @@ def session_app(database_url: str) -> Flask:
 @pytest.fixture
 def app(session_app: Flask) -> Iterator[Flask]:
     """Give the app, with nothing in its memory, nor in its database but the sum of all packages."""
-    session_app.extensions["answers"].keeper.shelf = Shelf(2**24)
-    yield session_app
-    with session_app.app_context():
-        months = db.session.execute(
-            text("select inhrelid::regclass from pg_inherits where inhparent = 'daily'::regclass")
-        ).scalars()
-        for month in months.all():
-            db.session.execute(text(f"drop table {month}"))
-        db.session.execute(
-            text(
-                "truncate ingested_days, purged_days, monthly, rankings, package_info, known_names,"
-                " chores, wants, billed_queries, tracked_packages"
-            )
-        )
-        db.session.execute(text("delete from packages where name <> '__all__'"))
-        db.session.execute(
-            text("update packages set last_day = 0, last_week = 0, last_month = 0, total = 0")
-        )
-        store.bump_revision()
-        db.session.commit()
+    with emptied(session_app):
+        yield session_app
 
 
 @pytest.fixture
@@ -117,22 +92,8 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def server_url(app: Flask) -> Iterator[str]:
     """Serve the app with gunicorn, for clients that speak HTTP."""
-    port = free_port()
-    command = [Path(sys.executable).parent / "gunicorn", "pypistats:create_app()"]
-    environ = {
-        "DATABASE_URL": app.config["DATABASE_URL"],
-        "REVISION_SECONDS": "0",
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "WEB_CONCURRENCY": "1",
-        "PATH": os.environ["PATH"],
-    }
-    with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.DEVNULL) as process:
-        try:
-            wait_for(f"http://127.0.0.1:{port}/health")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    with served(app) as url:
+        yield url
 
 
 @pytest.fixture

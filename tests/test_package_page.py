@@ -179,7 +179,9 @@ def test_a_badge_is_there_to_copy_in_three_languages(client: FlaskClient) -> Non
     soup = page(client)
 
     address, target = "http://localhost/badge/flask.svg", "http://localhost/packages/flask"
-    assert [code.get_text() for code in soup.select("[data-tabs] code")] == [
+    assert [
+        code.get_text() for code in soup.select("[aria-labelledby=badge] [data-tabs] code")
+    ] == [
         f"[![Downloads]({address})]({target})",
         f'<a href="{target}"><img src="{address}" alt="Downloads"></a>',
         f".. image:: {address}\n   :alt: Downloads\n   :target: {target}",
@@ -204,3 +206,50 @@ def test_a_package_without_data_says_why(app: Flask, client: FlaskClient) -> Non
 
     assert "no download of it is loaded here so far" in words(page(client, "/packages/new", 404))
     assert "PyPI has no" not in words(page(client, "/packages/unheard-of", 404))
+
+
+@pytest.mark.parametrize(
+    ("query", "chart"),
+    [
+        ("", ""),
+        ("?overall=bar-90-mean-log", "?chart=bar&days=90&smooth=7"),
+        ("?overall=share", "?chart=bar&share=1"),
+        ("?overall=pie-31&system=bar", ""),
+    ],
+)
+def test_a_shared_page_has_its_overall_chart_as_its_picture(
+    client: FlaskClient, query: str, chart: str
+) -> None:
+    soup = BeautifulSoup(client.get(f"/packages/flask{query}").text, "html.parser")
+
+    address = soup.find("meta", property="og:image")["content"]
+    assert address == f"http://localhost/api/packages/flask/chart/overall{chart}"
+    assert soup.find("meta", attrs={"name": "twitter:card"})["content"] == "summary_large_image"
+    assert client.get(f"{address}{'&' if chart else '?'}format=json").status_code == 200
+
+
+def test_each_dimension_has_a_chart_with_downloads_and_snippets(client: FlaskClient) -> None:
+    soup = page(client)
+
+    charts = {box["data-dimension"]: box for box in soup.select("[data-chart]")}
+    assert list(charts) == [section["aria-labelledby"] for section in soup.select(".dimension")]
+    box = charts["system"]
+    address = "/api/packages/flask/chart/system"
+    assert [(link.get_text(), link["href"]) for link in box.select("[data-format]")] == [
+        ("PNG", f"{address}?format=png"),
+        ("SVG", f"{address}?format=svg"),
+        ("CSV", f"{address}?format=csv"),
+        ("JSON", f"{address}?format=json"),
+    ]
+    target, picture = "http://localhost/packages/flask#system", f"http://localhost{address}"
+    html = (
+        f'<a href="{target}">\n  <picture>\n'
+        f'    <source media="(prefers-color-scheme: dark)" srcset="{picture}?theme=dark">\n'
+        f'    <img src="{picture}" alt="Downloads of flask by system" width="830">\n'
+        "  </picture>\n</a>"
+    )
+    assert [code.get_text() for code in box.select("code")] == [
+        f"[![Downloads of flask by system]({picture})]({target})",
+        html,
+        f".. image:: {picture}\n   :alt: Downloads of flask by system\n   :target: {target}",
+    ]

@@ -172,8 +172,8 @@ def test_without_script_all_snippets_are_there_and_no_dead_buttons(
 ) -> None:
     tab = open_tab(f"{server_url}/packages/flask", script=False)
 
-    expect(tab.page.locator("[data-tabs] pre")).to_have_count(3)
-    for snippet in tab.page.locator("[data-tabs] pre").all():
+    expect(tab.page.locator("[aria-labelledby=badge] [data-tabs] pre")).to_have_count(3)
+    for snippet in tab.page.locator("[aria-labelledby=badge] [data-tabs] pre").all():
         expect(snippet).to_be_visible()
     expect(tab.page.get_by_role("button", name="Copy")).to_have_count(0)
     expect(tab.page.locator("[data-theme-switch]")).not_to_be_visible()

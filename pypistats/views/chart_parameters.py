@@ -74,6 +74,25 @@ def asked_chart(dimension: str) -> Asked:
     )
 
 
+def shared_chart(dimension: Dimension) -> dict[str, str]:
+    """Return a chart's parameters from the words that stand for it in the address of a page.
+
+    `bar-90-mean` are bars of 90 days, smoothed. A word that means nothing changes nothing, since a
+    page is a page whatever is behind its address.
+    """
+    words = request.args.get(dimension, "").split("-")
+    shown: dict[str, str] = {}
+    if "bar" in words or "share" in words:
+        shown["chart"] = Kind.BAR
+    if "share" in words:
+        shown["share"] = "1"
+    if days := next((word for word in words if word in RANGES), None):
+        shown["days"] = days
+    if "mean" in words:
+        shown["smooth"] = "7"
+    return shown
+
+
 def _dimension(asked: str) -> Dimension:
     """Read the type of a chart, as the contract calls it."""
     for dimension in Dimension:

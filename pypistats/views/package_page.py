@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import url_for
 
-from pypistats import queries, series
+from pypistats import charts, queries, series
 from pypistats.catalog import ALL_PACKAGES, LABELS, Dimension, Period
 from pypistats.views.scope import all_packages
 
@@ -46,6 +46,14 @@ DOCUMENTS = (
 )
 """The API's documents that a package page links to."""
 
+CHART_CHOICES = (
+    ("days", "Days", (("30", "30 d"), ("90", "90 d"), ("180", "180 d"), ("", "All"))),
+    ("mode", "Drawn as", (("line", "Lines"), ("bar", "Bars"), ("share", "Shares"))),
+)
+"""What a chart's reader may choose."""
+
+CHART_FORMATS = (("png", "PNG"), ("svg", "SVG"), ("csv", "CSV"), ("json", "JSON"))
+
 RELEASE_GROUPS = {"each": 0, "major": 1, "minor": 2}
 """How releases can be grouped, and how many parts of their numbers a group shares."""
 
@@ -79,6 +87,9 @@ def package_context(
         "labels": LABELS,
         "retention_days": retention_days,
         "documents": DOCUMENTS,
+        "splits": charts.SPLITS,
+        "chart_choices": CHART_CHOICES,
+        "chart_formats": CHART_FORMATS,
         "dataset": _dataset(package, days, site_url) if days else None,
     }
 

@@ -19,11 +19,13 @@ from pypistats.catalog import (
     SYSTEMS,
     VERSIONS_KEPT,
     WITHOUT_MIRRORS,
+    Dimension,
     Period,
     Ranking,
 )
 from pypistats.kept import Scope
 from pypistats.sparkline import Sparkline, sparkline
+from pypistats.views.chart_parameters import shared_chart
 from pypistats.views.package_page import RELEASE_GROUPS, package_context
 from pypistats.views.parameters import choice, known_name
 from pypistats.views.scope import all_packages, is_tracked
@@ -176,6 +178,8 @@ def package(name: str) -> AnyResponse:
         queries.recent(canonical)
         return redirect(url_for("pages.package", name=canonical), code=301)
 
+    shared = shared_chart(Dimension.OVERALL)
+
     def page() -> str:
         context = package_context(
             canonical,
@@ -184,6 +188,6 @@ def package(name: str) -> AnyResponse:
             last_day=data_status().last_day,
             site_url=site_url(),
         )
-        return render_template("package.html", **context)
+        return render_template("package.html", shared=shared, **context)
 
-    return kept_page(page, canonical, releases, packages=[canonical])
+    return kept_page(page, canonical, releases, tuple(shared.items()), packages=[canonical])

@@ -1,0 +1,277 @@
+// The charts of a package's page. Each is drawn when it comes near to the screen, from the figure
+// that the site's API gives for what is chosen; a figure is fetched once. What is chosen stands in
+// the page's address, as `?system=bar-90-mean-log`, and so do categories that were hidden.
+(function () {
+  "use strict";
+
+  const root = document.documentElement;
+  const plotlyAddress = document.currentScript.dataset.plotly;
+  const SIZE = { width: "900", height: "420" };
+  const MODES = {
+    line: {},
+    bar: { chart: "bar" },
+    share: { chart: "bar", share: "1" },
+  };
+  const NEAR = "300px";
+  const NARROW = 560;
+  const THIN = 1.25;
+  const DOUBLE_CLICK = 300;
+  const CONFIG = { displayModeBar: false, responsive: true, doubleClickDelay: DOUBLE_CLICK };
+
+  // --- What is chosen: a form's fields, and words in the address
+
+  function readAddress(dimension) {
+    const asked = new URL(location).searchParams;
+    const words = (asked.get(dimension) || "").split("-");
+    return {
+      mode: words.find((word) => word in MODES) || "line",
+      days: words.find((word) => ["30", "90", "180"].includes(word)) || "",
+      mean: words.includes("mean"),
+      log: words.includes("log"),
+      hidden: new Set(asked.getAll(`${dimension}.hide`)),
+    };
+  }
+
+  function writeAddress(dimension, chosen) {
+    const address = new URL(location);
+    const words = [
+      chosen.mode === "line" ? "" : chosen.mode,
+      chosen.days,
+      chosen.mean ? "mean" : "",
+      chosen.log ? "log" : "",
+    ].filter(Boolean);
+    address.searchParams.delete(dimension);
+    address.searchParams.delete(`${dimension}.hide`);
+    if (words.length) {
+      address.searchParams.set(dimension, words.join("-"));
+    }
+    for (const name of chosen.hidden) {
+      address.searchParams.append(`${dimension}.hide`, name);
+    }
+    history.replaceState(history.state, "", address);
+  }
+
+  function fillForm(form, chosen) {
+    form.elements.mode.value = chosen.mode;
+    form.elements.days.value = chosen.days;
+    form.elements.mean.checked = chosen.mean;
+    form.elements.log.checked = chosen.log;
+  }
+
+  function readForm(form, hidden) {
+    return {
+      mode: form.elements.mode.value,
+      days: form.elements.days.value,
+      mean: form.elements.mean.checked,
+      log: form.elements.log.checked,
+      hidden,
+    };
+  }
+
+  // --- What the API is asked for
+
+  function query(chosen, more) {
+    const parameters = new URLSearchParams(MODES[chosen.mode]);
+    if (chosen.days) {
+      parameters.set("days", chosen.days);
+    }
+    if (chosen.mean) {
+      parameters.set("smooth", "7");
+    }
+    for (const [name, value] of Object.entries(more)) {
+      parameters.set(name, value);
+    }
+    const text = parameters.toString();
+    return text && `?${text}`;
+  }
+
+  const figures = new Map();
+
+  async function fetchFigure(address) {
+    const response = await fetch(address);
+    const document = await response.json();
+    if (!response.ok) {
+      throw new Error(document.error.message);
+    }
+    return document;
+  }
+
+  function figureAt(address) {
+    if (!figures.has(address)) {
+      const figure = fetchFigure(address);
+      figure.catch(() => figures.delete(address));
+      figures.set(address, figure);
+    }
+    return figures.get(address);
+  }
+
+  let loading = null;
+
+  function loadPlotly() {
+    loading ||= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = plotlyAddress;
+      script.addEventListener("load", () => resolve(window.Plotly));
+      script.addEventListener("error", () => {
+        loading = null;
+        reject(new Error("The charts' script could not be loaded."));
+      });
+      document.head.append(script);
+    });
+    return loading;
+  }
+
+  function theme() {
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    return root.dataset.theme || (dark ? "dark" : "light");
+  }
+
+  // --- Drawing
+
+  // The page has the heading and the colour behind; the axis follows what is hidden.
+  function adapted(figure, chosen, narrow) {
+    const { data, layout } = structuredClone(figure);
+    for (const trace of data) {
+      trace.visible = chosen.hidden.has(trace.name) ? "legendonly" : true;
+      if (trace.line && narrow) {
+        trace.line.width = THIN;
+      }
+    }
+    delete layout.width;
+    delete layout.height;
+    delete layout.title;
+    layout.autosize = true;
+    layout.paper_bgcolor = "rgba(0,0,0,0)";
+    layout.margin.t = layout.annotations.length ? 32 : 12;
+    layout.margin.r = 12;
+    layout.xaxis.nticks = narrow ? 4 : 8;
+    if (chosen.log || chosen.hidden.size) {
+      delete layout.yaxis.range;
+      delete layout.yaxis.tickvals;
+      delete layout.yaxis.ticktext;
+      layout.yaxis.tickmode = "auto";
+      layout.yaxis.nticks = 6;
+    }
+    if (chosen.log) {
+      layout.yaxis.type = "log";
+      layout.yaxis.dtick = 1;
+    }
+    return { data, layout };
+  }
+
+  function chart(element) {
+    const base = element.dataset.chart;
+    const dimension = element.dataset.dimension;
+    const form = element.querySelector("form");
+    const plot = element.querySelector(".plot");
+    const message = element.querySelector(".plot-message");
+    let chosen = readAddress(dimension);
+    let turn = 0;
+    let listens = false;
+
+    function hide(names) {
+      chosen = { ...chosen, hidden: new Set(names) };
+      choose();
+    }
+
+    function toggle(name) {
+      const hidden = new Set(chosen.hidden);
+      if (!hidden.delete(name)) {
+        hidden.add(name);
+      }
+      hide(hidden);
+    }
+
+    // plotly.js tells of each click at once, of those of a double click too.
+    function listen() {
+      let single = 0;
+      plot.on("plotly_legendclick", ({ curveNumber }) => {
+        const { name } = plot.data[curveNumber];
+        clearTimeout(single);
+        single = setTimeout(() => toggle(name), DOUBLE_CLICK);
+        return false;
+      });
+      plot.on("plotly_legenddoubleclick", ({ curveNumber }) => {
+        const others = plot.data.map(({ name }) => name);
+        others.splice(curveNumber, 1);
+        clearTimeout(single);
+        hide(others.every((name) => chosen.hidden.has(name)) ? [] : others);
+        return false;
+      });
+      listens = true;
+    }
+
+    async function draw() {
+      const mine = ++turn;
+      plot.setAttribute("aria-busy", "true");
+      const address = base + query(chosen, { theme: theme(), ...SIZE, format: "plotly" });
+      try {
+        const [plotly, figure] = await Promise.all([loadPlotly(), figureAt(address)]);
+        if (mine !== turn) {
+          return;
+        }
+        const { data, layout } = adapted(figure, chosen, plot.clientWidth < NARROW);
+        await plotly.react(plot, data, layout, CONFIG);
+        message.textContent = "";
+        if (!listens) {
+          listen();
+        }
+      } catch (error) {
+        if (mine === turn) {
+          message.textContent = `The chart can't be drawn now. ${error.message}`;
+        }
+      }
+      if (mine === turn) {
+        plot.setAttribute("aria-busy", "false");
+      }
+    }
+
+    // The links and the snippets are for the same chart.
+    function retell() {
+      for (const link of element.querySelectorAll("[data-format]")) {
+        link.href = base + query(chosen, { format: link.dataset.format });
+      }
+      for (const code of element.querySelectorAll("[data-snippet]")) {
+        const address = new URL(base, code.dataset.site);
+        code.textContent = code.dataset.snippet
+          .replaceAll("{light}", () => address + query(chosen, {}))
+          .replaceAll("{dark}", () => address + query(chosen, { theme: "dark" }));
+      }
+    }
+
+    function choose() {
+      writeAddress(dimension, chosen);
+      retell();
+      draw();
+    }
+
+    fillForm(form, chosen);
+    retell();
+    form.addEventListener("change", () => {
+      chosen = readForm(form, chosen.hidden);
+      choose();
+    });
+    form.addEventListener("submit", (event) => event.preventDefault());
+    return draw;
+  }
+
+  const drawn = new Set();
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (isIntersecting) {
+          near.unobserve(target);
+          drawn.add(charts.get(target));
+          charts.get(target)();
+        }
+      }
+    },
+    { rootMargin: NEAR }
+  );
+  const charts = new Map();
+  for (const element of document.querySelectorAll("[data-chart]")) {
+    charts.set(element, chart(element));
+    near.observe(element);
+  }
+  document.addEventListener("themechange", () => drawn.forEach((draw) => draw()));
+})();

@@ -1,0 +1,303 @@
+"""The charts on a package's page, used as a visitor would, with what is drawn held to the API."""
+
+import datetime as dt
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Locator, expect
+
+from pypistats import ingest
+from tests.fixed_source import DAY, FixedSource, package_day
+from tests.fixtures_browser import OpenTab, Tab
+from tests.site import emptied, served
+
+AGO = (0, 1, 40, 100)
+"""How many days before the last the loaded ones are, so that each range has other days."""
+
+DIMENSIONS = ("overall", "python_major", "python_minor", "system", "installer", "version")
+PATIENT = 30_000
+"""Milliseconds: the machine may have much else to do."""
+
+Drawn = list[tuple[str, list[float | None]]]
+
+
+@pytest.fixture(scope="module")
+def server_url(session_app: Flask) -> Iterator[str]:
+    """Serve four days of flask to all tests of the module."""
+    with emptied(session_app):
+        for ago in AGO:
+            load(session_app, ago)
+        with served(session_app) as url:
+            yield url
+
+
+def load(app: Flask, ago: int) -> None:
+    day = DAY - dt.timedelta(days=ago)
+    row = package_day(
+        "flask",
+        day,
+        python_minor={"3.9": 1_000 - ago, "3.12": 5_000 + 10 * ago, "null": 7},
+        system={"Linux": 4_000 + 9 * ago, "Windows": 2_000, "other": 7},
+        installer={"pip": 6_000, "<b>uv</b>": 14},
+        mirrored=70,
+    )
+    with app.app_context():
+        ingest.ingest_day(day, FixedSource(row))
+
+
+class ChartOnPage:
+    """One chart of a page, and the same from the API."""
+
+    def __init__(self, tab: Tab, dimension: str) -> None:
+        self.page = tab.page
+        self.api = f"http://{tab.host}/api/packages/flask/chart/{dimension}"
+        self.dimension = dimension
+        self.box = tab.page.locator(f"[data-dimension={dimension}]")
+        self.plot = self.box.locator(".plot")
+        self.box.scroll_into_view_if_needed()
+        self.wait()
+
+    def wait(self) -> None:
+        expect(self.plot.locator(".main-svg").first).to_be_visible(timeout=PATIENT)
+        expect(self.plot).to_have_attribute("aria-busy", "false", timeout=PATIENT)
+        expect(self.box.locator(".plot-message")).to_be_empty()
+
+    def drawn(self) -> Drawn:
+        data = self.plot.evaluate("plot => plot.data.map(({ name, y }) => [name, y])")
+        return [tuple(each) for each in data]
+
+    def layout(self) -> Any:
+        return self.plot.evaluate(
+            "({ _fullLayout: { xaxis, yaxis, barmode, width } }) =>"
+            " ({ range: yaxis.range, type: yaxis.type, barmode, width })"
+        )
+
+    def asked(self, **query: str) -> Drawn:
+        """Return what the API draws for these parameters."""
+        figure = fetch(self.api, format="plotly", **query)
+        return [(trace["name"], trace["y"]) for trace in figure["data"]]
+
+    def choose(self, role: Any, name: str) -> None:
+        self.box.get_by_role(role, name=name, exact=True).click()
+        self.wait()
+
+
+def fetch(address: str, **query: str) -> Any:
+    words = "&".join(f"{name}={value}" for name, value in query.items())
+    with urllib.request.urlopen(f"{address}?{words}", timeout=30) as answer:
+        return json.load(answer)
+
+
+def query(address: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(address).query)
+
+
+LOOKS = [
+    pytest.param({}, id="light"),
+    pytest.param({"dark": True}, id="dark"),
+    pytest.param({"width": 390}, id="narrow"),
+]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_chart_draws_what_the_api_answers(
+    open_tab: OpenTab, server_url: str, look: dict[str, Any]
+) -> None:
+    tab = open_tab(f"{server_url}/packages/flask", **look)
+    assert tab.page.locator(".chart").count() == len(DIMENSIONS)
+
+    for dimension in DIMENSIONS:
+        chart = ChartOnPage(tab, dimension)
+        data = fetch(chart.api, format="json")["datasets"]
+        assert [values for _, values in chart.drawn()] == [each["data"] for each in data]
+        colors = chart.plot.evaluate("plot => plot.data.map(({ line }) => line.color)")
+        theme = "dark" if look.get("dark") else "light"
+        figure = fetch(chart.api, format="plotly", theme=theme)
+        assert colors == [trace["line"]["color"] for trace in figure["data"]]
+
+    width = tab.page.evaluate("document.documentElement.scrollWidth")
+    assert width <= look.get("width", 1280)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_control_changes_the_chart_and_the_address(
+    open_tab: OpenTab, server_url: str, look: dict[str, Any]
+) -> None:
+    tab = open_tab(f"{server_url}/packages/flask#system", **look)
+    chart = ChartOnPage(tab, "system")
+
+    for days in ("30", "90", "180"):
+        chart.choose("radio", f"{days} d")
+        assert chart.drawn() == chart.asked(days=days)
+        assert query(tab.page.url) == {"system": [days]}
+    chart.choose("radio", "All")
+    chart.choose("radio", "Bars")
+    assert chart.drawn() == chart.asked(chart="bar")
+    assert chart.layout()["barmode"] == "stack"
+    chart.choose("radio", "Shares")
+    assert chart.drawn() == chart.asked(chart="bar", share="1")
+    chart.choose("checkbox", "7-day mean")
+    assert chart.drawn() == chart.asked(chart="bar", share="1", smooth="7")
+    chart.choose("checkbox", "Log scale")
+    assert chart.layout()["type"] == "log"
+    assert query(tab.page.url) == {"system": ["share-mean-log"]}
+
+    link = chart.box.get_by_role("link", name="CSV").get_attribute("href")
+    assert query(link) == {"chart": ["bar"], "share": ["1"], "smooth": ["7"], "format": ["csv"]}
+    chart.choose("radio", "Lines")
+    chart.choose("checkbox", "7-day mean")
+    chart.choose("checkbox", "Log scale")
+    assert chart.layout()["type"] == "linear"
+    assert chart.drawn() == chart.asked()
+    assert tab.page.url == f"{server_url}/packages/flask#system"
+
+
+def test_the_legend_hides_categories_and_the_axis_follows(
+    open_tab: OpenTab, server_url: str
+) -> None:
+    tab = open_tab(f"{server_url}/packages/flask")
+    chart = ChartOnPage(tab, "python_minor")
+    top = chart.layout()["range"][1]
+
+    legend(chart, "3.12").click()
+    tab.page.wait_for_url("**/flask?python_minor.hide=3.12", timeout=PATIENT)
+    chart.wait()
+    assert chart.layout()["range"][1] < top / 2
+
+    legend(chart, "3.12").click()
+    tab.page.wait_for_url("**/flask", timeout=PATIENT)
+    chart.wait()
+    assert chart.layout()["range"][1] == top
+
+    legend(chart, "3.9").dblclick()
+    alone = "python_minor.hide=3.12&python_minor.hide=unknown+%28null%29"
+    tab.page.wait_for_url(f"**/flask?{alone}", timeout=PATIENT)
+    chart.wait()
+    legend(chart, "3.9").dblclick()
+    tab.page.wait_for_url("**/flask", timeout=PATIENT)
+    chart.wait()
+
+
+def legend(chart: ChartOnPage, name: str) -> Locator:
+    return chart.plot.locator(".legend .traces").filter(has_text=name).locator(".legendtoggle")
+
+
+def test_the_pointer_shows_all_categories_of_a_day(open_tab: OpenTab, server_url: str) -> None:
+    tab = open_tab(f"{server_url}/packages/flask?installer=30")
+    chart = ChartOnPage(tab, "installer")
+    area = chart.plot.locator(".nsewdrag").bounding_box()
+    assert area is not None
+
+    tab.page.mouse.move(area["x"] + area["width"] - 2, area["y"] + area["height"] / 2)
+
+    shown = chart.plot.locator(".hoverlayer .legend")
+    expect(shown).to_contain_text("Sun 15 Mar 2026", timeout=PATIENT)
+    expect(shown).to_contain_text("pip : 6,000")
+    expect(shown).to_contain_text("<b>uv</b> : 14")
+
+
+def test_a_shared_address_shows_the_same_view(open_tab: OpenTab, server_url: str) -> None:
+    address = f"{server_url}/packages/flask?system=bar-90-mean&system.hide=Windows&releases=major"
+    tab = open_tab(address)
+    chart = ChartOnPage(tab, "system")
+
+    assert chart.drawn() == chart.asked(chart="bar", days="90", smooth="7")
+    assert chart.plot.evaluate("plot => plot.data.map(({ visible }) => visible)") == [
+        True,
+        "legendonly",
+        True,
+    ]
+    assert chart.box.get_by_role("radio", name="90 d").is_checked()
+    assert chart.box.get_by_role("checkbox", name="7-day mean").is_checked()
+    chart.choose("radio", "30 d")
+    assert query(tab.page.url) == {
+        "releases": ["major"],
+        "system": ["bar-30-mean"],
+        "system.hide": ["Windows"],
+    }
+
+
+@pytest.fixture
+def asked_tab(open_tab: OpenTab, server_url: str) -> tuple[Tab, list[str]]:
+    """Open a page, and note what it asks for from then on."""
+    tab = open_tab(f"{server_url}/about")
+    asked: list[str] = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    tab.page.goto(f"{server_url}/packages/flask")
+    return tab, asked
+
+
+def test_a_chart_is_drawn_when_it_comes_near_and_fetched_once(
+    asked_tab: tuple[Tab, list[str]],
+) -> None:
+    tab, asked = asked_tab
+    ChartOnPage(tab, "overall")
+    assert not [address for address in asked if "/chart/version" in address]
+
+    chart = ChartOnPage(tab, "version")
+    for name in ("Bars", "Lines", "Bars", "Lines"):
+        chart.choose("radio", name)
+    switch = tab.page.locator("[data-theme-switch]")
+    for _ in range(2):
+        switch.click()
+        chart.wait()
+
+    figures = [address for address in asked if "/chart/" in address]
+    assert sum("/chart/version" in address for address in figures) == 3
+    assert len(set(figures)) == len(figures)
+    assert sum("plotly" in urlsplit(address).path for address in asked) == 1
+
+
+def test_what_is_embedded_is_the_chart_that_is_shown(open_tab: OpenTab, server_url: str) -> None:
+    tab = open_tab(f"{server_url}/packages/flask?overall=bar-90")
+    chart = ChartOnPage(tab, "overall")
+    chart.box.get_by_text("Put this chart into a README").click()
+
+    html = chart.box.locator("#overall-HTML").text_content()
+    assert html is not None
+    assert f'srcset="{chart.api}?chart=bar&days=90&theme=dark"' in html
+    assert f'src="{chart.api}?chart=bar&days=90"' in html
+    chart.choose("radio", "Lines")
+    markdown = chart.box.locator("#overall-Markdown").text_content()
+    assert markdown == (
+        f"[![Downloads of flask with and without mirrors]({chart.api}?days=90)]"
+        f"({server_url}/packages/flask#overall)"
+    )
+
+
+def test_a_chart_that_can_not_be_had_says_so_and_comes_back(
+    open_tab: OpenTab, server_url: str
+) -> None:
+    tab = open_tab(f"{server_url}/about")
+    refused = {"error": {"message": "Ask again soon."}}
+    tab.page.route("**/chart/**", lambda route: route.fulfill(status=503, json=refused))
+    tab.page.goto(f"{server_url}/packages/flask")
+    box = tab.page.locator("[data-dimension=overall]")
+    expect(box.locator(".plot-message")).to_have_text(
+        "The chart can't be drawn now. Ask again soon.", timeout=PATIENT
+    )
+    tab.page.unroute("**/chart/**")
+
+    box.get_by_role("radio", name="Bars").click()
+
+    chart = ChartOnPage(tab, "overall")
+    assert chart.drawn() == chart.asked(chart="bar")
+    assert all("503" in error for error in tab.errors)
+    tab.errors.clear()
+
+
+def test_without_script_there_are_tables_and_downloads(open_tab: OpenTab, server_url: str) -> None:
+    tab = open_tab(f"{server_url}/packages/flask", script=False)
+    box = tab.page.locator("[data-dimension=system]")
+
+    expect(box.locator("form")).to_be_hidden()
+    expect(box.locator(".plot")).to_be_hidden()
+    expect(tab.page.locator("section[aria-labelledby=system] table")).to_be_visible()
+    assert box.get_by_role("link", name="PNG").get_attribute("href") == (
+        "/api/packages/flask/chart/system?format=png"
+    )
