@@ -13,7 +13,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError
@@ -25,6 +24,7 @@ from kaleido import Kaleido, PageGenerator
 from kaleido.errors import KaleidoError
 
 from pypistats import chrome_guard
+from pypistats.chrome_folder import ChromeFolder
 
 logger = logging.getLogger(__name__)
 logging.getLogger("choreographer").setLevel(logging.ERROR)
@@ -58,7 +58,6 @@ FONTS = f"""<?xml version="1.0"?>
 </fontconfig>
 """
 
-FOLDER_PREFIX = "pypistats-chrome-"
 IDLE_SECONDS = 300
 CLEAN_UP_SECONDS = 10
 GARBAGE_AFTER = 20
@@ -80,9 +79,9 @@ class Chrome:
 
     def __init__(self, browser: str) -> None:
         self.pictures = 0
-        self._folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
+        self._folder = ChromeFolder()
         self._gone: Future[None] = Future()
-        self._kaleido = _Kaleido(browser, Path(self._folder), self._gone)
+        self._kaleido = _Kaleido(browser, self._folder.path, self._gone)
         self._idle: asyncio.TimerHandle | None = None
         self._killed = asyncio.Event()
         self._loop = asyncio.new_event_loop()
@@ -114,7 +113,7 @@ class Chrome:
     def kill(self) -> None:
         """End it at once with all of its processes and files; its threads end by themselves."""
         self._kaleido.kill()
-        chrome_guard.remove(self._folder)
+        self._folder.remove()
         with contextlib.suppress(RuntimeError):  # its loop may be closed by now
             self._loop.call_soon_threadsafe(self._killed.set)
 

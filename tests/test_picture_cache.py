@@ -7,11 +7,13 @@ import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
 
-from pypistats import create_app
+from pypistats import create_app, ingest
 from pypistats.answers import kept
 from pypistats.catalog import normalize_name
+from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
 from pypistats.render import place
+from tests.fixed_source import DAY, FixedSource, package_day
 from tests.made import Maker, bump
 
 
@@ -94,3 +96,42 @@ def test_a_picture_that_is_there_needs_no_place(drawing: Flask, maker: Maker) ->
 
         assert (answer.status_code, answer.json) == (200, {"made": 1})
         assert drawn.result().json == {"made": 2}
+
+
+def test_where_no_chart_can_be_drawn_the_one_from_before_is_given(
+    app: Flask, valkey_server: ValkeyServer
+) -> None:
+    with app.app_context():
+        ingest.ingest_day(DAY, FixedSource(package_day("flask")))
+    common = {
+        "DATABASE_URL": app.config["DATABASE_URL"],
+        "REDIS_URL": valkey_server.url,
+        "REVISION_SECONDS": "0",
+    }
+    able, unable = create_app(common), create_app(common | {"BROWSER_PATH": "/nowhere/chrome"})
+    path = "/api/packages/flask/chart/system"
+    drawn = able.test_client().get(path)
+    able.extensions["renderer"].close()
+
+    same = unable.test_client().get(path)
+    bump(able)
+    stale = unable.test_client().get(path)
+    never_drawn = unable.test_client().get(path, query_string={"theme": "dark"})
+
+    assert [answer.status_code for answer in (drawn, same, stale, never_drawn)] == [
+        200, 200, 200, 503,
+    ]  # fmt: skip
+    assert drawn.data == same.data == stale.data
+    assert stale.headers["Cache-Control"].startswith("public, max-age=0, s-maxage=10,")
+    assert never_drawn.headers["Retry-After"] == "600"
+    assert never_drawn.json == {
+        "error": {
+            "status": 503,
+            "name": "Service Unavailable",
+            "message": "This server has no browser to draw with.",
+            "parameter": None,
+        }
+    }
+    for site in (able, unable):
+        with site.app_context():
+            db.engine.dispose()

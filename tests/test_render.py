@@ -223,6 +223,28 @@ def test_threads_files_and_folders_of_a_chrome_are_given_back(
     assert chrome_processes.leftovers(tmp_path) == []
 
 
+def test_a_folder_that_nobody_holds_any_more_is_removed_by_who_starts_a_chrome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    holding, starting = (Renderer(browser=None, seconds=PATIENT, places=1) for _renderer in "ab")
+    holding.render(figure(), PNG)
+    (held,) = tmp_path.iterdir()
+    abandoned, young = tmp_path / "pypistats-chrome-old", tmp_path / "pypistats-chrome-new"
+    for folder in (abandoned, young):
+        (folder / "profile").mkdir(parents=True)
+    for folder in (held, abandoned):
+        os.utime(folder, (0, 0))
+
+    starting.render(figure(), PNG)
+
+    assert held.exists()
+    assert young.exists()
+    assert not abandoned.exists()
+    for renderer in (holding, starting):
+        renderer.close()
+
+
 def test_chrome_sees_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@host/name")
     fresh = Renderer(browser=None, seconds=PATIENT, places=1)
