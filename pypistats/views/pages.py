@@ -9,7 +9,7 @@ from typing import Any, cast
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from pypistats import package_lists, queries, reading, reference, series
+from pypistats import package_lists, queries, reading, reference, schedule, series
 from pypistats.answers import kept
 from pypistats.catalog import (
     ALL_PACKAGES,
@@ -141,6 +141,8 @@ def _faqs() -> str:
         versions_kept=VERSIONS_KEPT,
         categories_kept=CATEGORIES_KEPT,
         name_max_length=NAME_MAX_LENGTH,
+        lowest=schedule.LOWEST,
+        highest=schedule.HIGHEST,
         retention_days=current_app.config["RETENTION_DAYS"],
     )
 
