@@ -178,7 +178,11 @@ def _before_package() -> None:
         # The view says so, or it is several names, none of which is waited for.
         return
     if package != ALL_PACKAGES:
-        _provide(package)
+        try:
+            _provide(package)
+        finally:
+            # The view begins anew, with reads of one moment that has all that was fetched.
+            db.session.remove()
 
 
 def _provide(package: str) -> None:
@@ -271,6 +275,5 @@ def _wait(package: str) -> None:
                 return
             _check(package, supply)
     finally:
-        db.session.remove()
         demand.places.release()
     raise NotReadyError(f"The downloads of {package} are being fetched.", retry_after=LATER)

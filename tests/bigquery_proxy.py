@@ -85,6 +85,10 @@ class Proxy(ThreadingHTTPServer):
         """Answer everything again."""
         self._faults.clear()
 
+    def mend(self, kind: str) -> None:
+        """Answer calls of `kind` again."""
+        del self._faults[kind]
+
     def of(self, kind: str) -> list[Call]:
         """Return the calls of a kind."""
         return [call for call in self.calls if call.kind == kind]

@@ -83,12 +83,12 @@ class Launch:
         return found
 
 
-@pytest.fixture
-def launched(open_folder: Path) -> Iterator[list[Launch]]:
-    """Give a list whose launches are killed at the end, with all that they started."""
-    launches: list[Launch] = []
-    yield launches
-    for launch in launches:
+@contextlib.contextmanager
+def launches(folder: Path) -> Iterator[list[Launch]]:
+    """Give a list whose launches are killed at the end, with all that they started in `folder`."""
+    started: list[Launch] = []
+    yield started
+    for launch in started:
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(launch.process.pid).children(recursive=True):
                 child.kill()
@@ -96,5 +96,12 @@ def launched(open_folder: Path) -> Iterator[list[Launch]]:
         launch.process.wait()
         assert launch.process.stdout
         launch.process.stdout.close()
-    PostgresServer(open_folder / "postgres").stop()
-    ValkeyServer(open_folder / "valkey").stop()
+    PostgresServer(folder / "postgres").stop()
+    ValkeyServer(folder / "valkey").stop()
+
+
+@pytest.fixture
+def launched(open_folder: Path) -> Iterator[list[Launch]]:
+    """Give such a list for one test."""
+    with launches(open_folder) as started:
+        yield started

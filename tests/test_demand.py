@@ -139,10 +139,11 @@ def test_a_tracked_package_is_answered_at_once_and_nothing_is_fetched(
     site: Flask, source: SlowSource
 ) -> None:
     response = get(site, RECENT.format("Flask"))
+    page = get(site, "/packages/flask")
 
     assert response.get_json()["data"]["last_day"] == 10
     assert response.headers["Cache-Control"].startswith("public")
-    assert queued(site) == 0
+    assert page.status_code == 200
     assert source.asked == []
 
 
@@ -469,3 +470,13 @@ def test_the_sum_says_that_it_is_of_tracked_packages_wherever_it_shows(
     assert "tracked" not in of_all.text
     if path.startswith("/api"):
         assert "tracked" not in of_one.text
+
+
+def test_searching_by_a_full_name_opens_what_is_not_fetched_yet(app: Flask, site: Flask) -> None:
+    found, not_known = get(site, "/search?q=NumPy"), get(site, "/search?q=random")
+
+    assert (found.status_code, found.headers["Location"]) == (302, "/packages/numpy")
+    assert not_known.status_code == 200
+    assert get(app, "/search?q=numpy").status_code == 200
+    assert "Open any package" in get(site, "/").text
+    assert "Open any package" not in get(app, "/").text

@@ -4,28 +4,33 @@ PyPI and BigQuery are servers of the test; what reaches BigQuery is counted befo
 """
 
 import datetime as dt
+import os
 import signal
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
+import psutil
 import pytest
 
 from pypistats.sources.clickhouse import BELLWETHERS
 from tests.bigquery_emulator import Emulator
-from tests.bigquery_proxy import Proxy
+from tests.bigquery_proxy import Proxy, hang
 from tests.download_rows import Row, at, row
 from tests.fixtures_clickhouse import ClickHouse
-from tests.launch import Launch
+from tests.launch import Launch, launches
 from tests.scripted_server import ScriptedServer, answer
 
 CLIENTS = 100
-RANDOM_NAMES = 3_000
+RANDOM_NAMES = int(os.environ.get("RANDOM_NAMES", "1000"))
+"""How many names are asked for that nobody has: more than the suite has time for on demand."""
+
 PATIENCE = 120
 
 YESTERDAY = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
@@ -43,37 +48,42 @@ def recent_rows() -> list[Row]:
     ]
 
 
-@pytest.fixture
-def pypi(scripted: ScriptedServer) -> ScriptedServer:
+@pytest.fixture(scope="module")
+def pypi() -> Iterator[ScriptedServer]:
     """Give a server in PyPI's place that knows some names."""
+    scripted = ScriptedServer()
     names = {"meta": {}, "projects": [{"name": name} for name in NAMES]}
     scripted.scripts["/simple/"] = answer(orjson.dumps(names))
     scripted.scripts["/pypi/flask/json"] = answer(
         orjson.dumps({"info": {"summary": "A simple framework", "version": "3.1"}})
     )
-    return scripted
+    yield scripted
+    scripted.close()
 
 
-@pytest.fixture
-def billed(
-    bigquery_emulator: Emulator, pypi: ScriptedServer, open_folder: Path, launched: list[Launch]
-) -> Iterator[tuple[Launch, Proxy]]:
+@pytest.fixture(scope="module")
+def billed(bigquery_emulator: Emulator, pypi: ScriptedServer) -> Iterator[tuple[Launch, Proxy]]:
     """Give a running site that tracks packages at BigQuery, and what counts its queries."""
     bigquery_emulator.put(recent_rows())
     proxy = Proxy(bigquery_emulator.url)
-    site = Launch(
-        open_folder,
-        SOURCE="bigquery",
-        INGEST_SCOPE="tracked",
-        BIGQUERY_EMULATOR_HOST=proxy.url,
-        BIGQUERY_PROJECT="billed",
-        PYPI_URL=pypi.url,
-        SCHEDULE_SECONDS="1",
-        RETENTION_DAYS="30",
-    )
-    launched.append(site)
-    site.until("ready: http://127.0.0.1:")
-    yield site, proxy
+    with (
+        tempfile.TemporaryDirectory(prefix="pypistats-test-") as name,
+        launches(Path(name)) as started,
+    ):
+        site = Launch(
+            Path(name),
+            SOURCE="bigquery",
+            INGEST_SCOPE="tracked",
+            BIGQUERY_EMULATOR_HOST=proxy.url,
+            BIGQUERY_PROJECT="billed",
+            PYPI_URL=pypi.url,
+            SCHEDULE_SECONDS="1",
+            RETENTION_DAYS="30",
+        )
+        started.append(site)
+        site.until("ready: http://127.0.0.1:")
+        yield site, proxy
+        assert site.end(signal.SIGINT) == 0
     proxy.close()
 
 
@@ -105,7 +115,7 @@ def test_a_crowd_that_asks_for_one_package_makes_one_query_and_random_names_make
 ) -> None:
     site, proxy = billed
     ask_until_answered(site, "/api/packages/flask/recent")
-    assert len(proxy.of("query")) == 1
+    before = len(proxy.of("query"))
     path = "/api/packages/numpy/overall?mirrors=true"
 
     with ThreadPoolExecutor(CLIENTS) as crowd:
@@ -117,16 +127,49 @@ def test_a_crowd_that_asks_for_one_package_makes_one_query_and_random_names_make
     assert [(point["date"], point["downloads"]) for point in data] == [
         (day.isoformat(), 2) for day in sorted(DAYS)
     ]
-    assert len(proxy.of("query")) == 2
+    assert len(proxy.of("query")) == before + 1
 
     with ThreadPoolExecutor(8) as crowd:
         paths = (f"/api/packages/random-{number}/recent" for number in range(RANDOM_NAMES))
         statuses = Counter(status for status, *_ in crowd.map(lambda each: ask(site, each), paths))
     assert statuses == {404: RANDOM_NAMES}
-    assert len(proxy.of("query")) == 2
-
+    assert len(proxy.of("query")) == before + 1
     assert orjson.loads(ask(site, "/api/packages/__all__/recent")[1])["data"]["last_day"] == 2
-    assert site.end(signal.SIGINT) == 0
+
+
+def test_a_worker_killed_while_it_fetches_leaves_nothing_behind(
+    billed: tuple[Launch, Proxy],
+) -> None:
+    site, proxy = billed
+    ask_until_answered(site, "/api/packages/flask/recent")
+    before = len(proxy.of("query"))
+    proxy.fail("query", hang)
+    with ThreadPoolExecutor(1) as visitor:
+        asked = visitor.submit(ask_until_answered, site, "/api/packages/certifi/recent")
+        until(lambda: len(proxy.of("query")) == before + 1)
+        proxy.mend("query")
+        for process in fetchers(site):
+            process.kill()
+        statuses, body = asked.result(timeout=PATIENCE)
+
+    assert statuses[-1] == 200
+    assert orjson.loads(body)["data"] == {"last_day": 1, "last_week": 7, "last_month": 10}
+    assert len(proxy.of("query")) == before + 2
+
+
+def fetchers(site: Launch) -> list[psutil.Process]:
+    """Return the processes of the worker that do its tasks."""
+    started = psutil.Process(site.process.pid).children(recursive=True)
+    workers = [each for each in started if "celery_worker worker" in " ".join(each.cmdline())]
+    return [worker for worker in workers if not worker.children()]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what other processes do."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_a_person_without_an_account_sees_whatever_package_they_open(
@@ -154,10 +197,7 @@ def test_a_person_without_an_account_sees_whatever_package_they_open(
         assert orjson.loads(nobody)["data"]["last_month"] == 0
         assert ask(site, "/packages/random")[0] == 404
 
-        end = time.monotonic() + PATIENCE
-        while b"A simple framework" not in ask(site, "/packages/flask")[1]:
-            assert time.monotonic() < end
-            time.sleep(0.2)
+        until(lambda: b"A simple framework" in ask(site, "/packages/flask")[1])
         assert site.end(signal.SIGINT) == 0
     finally:
         clickhouse.stop()

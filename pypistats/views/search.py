@@ -5,11 +5,12 @@ from typing import Any
 from flask import Blueprint, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from pypistats import package_lists, spelling
+from pypistats import package_lists, queries, spelling
 from pypistats.answers import kept
 from pypistats.spelling import Found
 from pypistats.views.pages import kept_page
 from pypistats.views.parameters import MOST_PAGES, search_prefix, whole_number
+from pypistats.views.scope import is_tracked
 
 bp = Blueprint("search", __name__)
 
@@ -68,7 +69,7 @@ def _document(searched: str, limit: int, number: int) -> dict[str, Any]:
 
 
 def _page(searched: str, number: int | None) -> str | Response:
-    if number is None and package_lists.found_among([searched], limit=1):
+    if number is None and _has_page(searched):
         # Not for ever: the address has other results without the package.
         return Response(status=302, headers={"Location": url_for("pages.package", name=searched)})
     found = find(searched, limit=ON_A_PAGE, page=number or 1)
@@ -79,3 +80,10 @@ def _page(searched: str, number: int | None) -> str | Response:
         page=number or 1,
         more=len(found) > ON_A_PAGE,
     )
+
+
+def _has_page(name: str) -> bool:
+    """Tell whether there is a package of that name, or one that is fetched once it is opened."""
+    if package_lists.found_among([name], limit=1):
+        return True
+    return is_tracked() and queries.is_known_name(name) is True
