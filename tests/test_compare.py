@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -147,3 +148,59 @@ def test_a_value_that_can_not_be_is_refused(
     error = compare(client, query, 400)["error"]
 
     assert (error["parameter"], error["message"]) == (parameter, f"{parameter} takes {accepts}.")
+
+
+def page(client: FlaskClient, path: str) -> BeautifulSoup:
+    response = client.get(path)
+    assert response.status_code == 200, response.text
+    return BeautifulSoup(response.text, "html.parser")
+
+
+def cells(soup: BeautifulSoup) -> list[list[str]]:
+    return [
+        [" ".join(cell.get_text().split()) for cell in row.find_all(["th", "td"])]
+        for row in soup.select("tbody tr")
+    ]
+
+
+def test_the_page_has_a_chart_a_table_and_all_formats(client: FlaskClient) -> None:
+    path = "/compare?packages=zope.interface,flask&mode=indexed&days=30&smooth=7"
+    soup = page(client, path)
+
+    query = "packages=zope-interface,flask&mode=indexed&days=30&smooth=7"
+    links = {link.get_text(): link["href"] for link in soup.select("main a")}
+    assert soup.h1.get_text() == "zope-interface, flask"
+    assert cells(soup) == [
+        ["flask", "50", "25", "83.3 %", "Leave out flask"],
+        ["zope-interface", "10", "5", "16.7 %", "Leave out zope-interface"],
+    ]
+    assert soup.select_one("figure img")["src"] == f"/api/compare?format=svg&{query}"
+    assert links["CSV"] == f"/api/compare?format=csv&{query}"
+    assert links["Leave out flask"] == f"/compare?{query.replace(',flask', '')}"
+    for name in ("JSON", "CSV", "flask", "Leave out flask"):
+        assert client.get(links[name]).status_code == 200
+
+
+def test_the_form_has_what_was_asked_for(client: FlaskClient) -> None:
+    soup = page(client, "/compare?packages=Flask&packages=nothing&mode=share&smooth=7&days=90")
+
+    chosen = [option["value"] for option in soup.select("option[selected]")]
+    assert soup.find("input", {"name": "packages"})["value"] == "Flask, nothing"
+    assert chosen == ["share", "7", "90"]
+
+
+def test_the_page_names_what_is_not_known(client: FlaskClient) -> None:
+    soup = page(client, "/compare?packages=flask,reqeusts")
+
+    assert "no package named “reqeusts”" in soup.select_one(".notice").get_text()
+    assert soup.select_one(".notice a")["href"] == "/search?q=reqeusts"
+    assert soup.h1.get_text() == "flask"
+
+
+@pytest.mark.parametrize("query", ["", "?packages=", "?packages=,+,"])
+def test_without_packages_the_page_is_a_form(client: FlaskClient, query: str) -> None:
+    soup = page(client, f"/compare{query}")
+
+    assert soup.h1.get_text() == "Compare packages"
+    assert soup.find("figure") is None
+    assert soup.find("input", {"name": "packages"}).has_attr("autofocus")

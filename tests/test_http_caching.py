@@ -32,6 +32,7 @@ ROUTES = {
     "/openapi.yaml": KEPT,
     "/search?q=fl": KEPT,
     "/top": KEPT,
+    "/compare?packages=flask,requests": KEPT,
     "/packages/flask": KEPT,
     "/robots.txt": KEPT,
     "/sitemap.xml": KEPT,

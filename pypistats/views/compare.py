@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import orjson
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, render_template, request
 
 from pypistats import charts, comparison, package_lists, queries, reading, render, series, tables
 from pypistats.answers import kept
@@ -14,13 +14,21 @@ from pypistats.charts import Chart
 from pypistats.comparison import MOST_PACKAGES, Mode
 from pypistats.limits import Cost, spend
 from pypistats.series import Grid
-from pypistats.views.chart_parameters import Asked, asked_chart
+from pypistats.views.chart_parameters import RANGES, Asked, asked_chart
 from pypistats.views.images import MIMETYPES, PICTURES, SVG_POLICY
+from pypistats.views.pages import kept_page
 from pypistats.views.parameters import choice, several_names
 
 bp = Blueprint("compare", __name__)
 
 FORMATS = ("json", "csv", "plotly", "png", "svg")
+
+MODES = {
+    Mode.ABSOLUTE: "Downloads",
+    Mode.SHARE: "Shares",
+    Mode.INDEXED: "Indexed, first day is 100",
+}
+MEANS = {1: "Each day", 7: "Mean of 7 days", 30: "Mean of 30 days"}
 
 
 class _Comparison(NamedTuple):
@@ -28,7 +36,8 @@ class _Comparison(NamedTuple):
 
     downloads: dict[str, dict[str, int]]
     grid: Grid
-    suspects: frozenset[str]
+    loaded: dict[str, bool]
+    """The days that are loaded, and whether their counts look wrong."""
 
 
 @bp.get("/api/compare")
@@ -47,9 +56,26 @@ def document() -> Response:
     )
 
 
-def _names() -> dict[str, str | None]:
+@bp.get("/compare")
+def page() -> Response:
+    """Show packages beside each other, and a form to choose them."""
+    names, mode, asked = _names(optional=True), _mode(), _asked()
+    days = current_app.config["RETENTION_DAYS"]
+    return kept_page(
+        lambda: _page(names, mode, asked, days),
+        names,
+        mode,
+        asked,
+        packages=[name for name in names.values() if name is not None],
+    )
+
+
+def _names(*, optional: bool = False) -> dict[str, str | None]:
     """Return the asked names by their spelling; several parameters are as good as commas."""
-    return several_names(",".join(request.args.getlist("packages")), "packages", MOST_PACKAGES)
+    asked = ",".join(request.args.getlist("packages"))
+    if optional and not asked.strip(", "):
+        return {}
+    return several_names(asked, "packages", MOST_PACKAGES)
 
 
 def _mode() -> Mode:
@@ -75,6 +101,32 @@ def _answer(names: dict[str, str | None], mode: Mode, asked: Asked, days: int) -
     return response
 
 
+def _page(names: dict[str, str | None], mode: Mode, asked: Asked, days: int) -> str:
+    found = _compare([name for name in names.values() if name is not None], mode, asked, days)
+    packages = list(found.downloads)
+    query = {
+        "packages": ",".join(packages),
+        "mode": None if mode is Mode.ABSOLUTE else mode,
+        "days": asked.days,
+        "smooth": None if asked.smooth == 1 else asked.smooth,
+    }
+    return render_template(
+        "compare.html",
+        asked=asked,
+        mode=mode,
+        packages=packages,
+        written=", ".join(names),
+        unknown=[spelled for spelled, name in names.items() if name not in found.downloads],
+        rows=comparison.table(found.downloads, found.grid.days, found.loaded),
+        days=found.grid.days,
+        query=query,
+        modes=MODES,
+        ranges=RANGES,
+        means=MEANS,
+        most=MOST_PACKAGES,
+    )
+
+
 def _compare(packages: list[str], mode: Mode, asked: Asked, days: int) -> _Comparison:
     loaded = queries.days_to_show(days=days)
     column = asked.category or WITHOUT_MIRRORS
@@ -91,9 +143,7 @@ def _compare(packages: list[str], mode: Mode, asked: Asked, days: int) -> _Compa
             mode=mode,
             smooth=asked.smooth,
         )
-    return _Comparison(
-        downloads, grid, frozenset(day for day, suspect in loaded.items() if suspect)
-    )
+    return _Comparison(downloads, grid, loaded)
 
 
 def _body(found: _Comparison, mode: Mode, asked: Asked, *, unknown: list[str]) -> str | bytes:
@@ -139,7 +189,7 @@ def _chart(found: _Comparison, mode: Mode, asked: Asked) -> Chart:
         category=asked.category or WITHOUT_MIRRORS,
         share=mode is Mode.SHARE,
         smooth=asked.smooth,
-        suspects=found.suspects,
+        suspects=frozenset(day for day, suspect in found.loaded.items() if suspect),
         title=asked.title or packages,
         measure=comparison.MEASURES[mode],
     )

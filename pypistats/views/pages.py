@@ -36,6 +36,7 @@ OPENAPI = Path(__file__).resolve().parents[2] / "openapi.yaml"
 
 NAVIGATION = (
     ("top.page", "Top"),
+    ("compare.page", "Compare"),
     ("status.status", "Status"),
     ("pages.api", "API"),
     ("pages.faqs", "FAQs"),

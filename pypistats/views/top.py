@@ -19,6 +19,9 @@ LEAST_PLACES, MOST_PLACES = 20, 1_000
 PLACES = 100
 """How many places an answer has where nothing else is asked for."""
 
+LIMITS = (20, PLACES, MOST_PLACES)
+"""What the page offers."""
+
 FORMATS = ("json", "csv")
 
 _LISTS = {
@@ -125,6 +128,7 @@ def _page(asked: _Asked) -> str:
             if ranking in categories
         },
         labels=LABELS,
+        limits=LIMITS,
         link=functools.partial(_link, asked),
     )
 
