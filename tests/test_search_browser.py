@@ -112,3 +112,23 @@ def test_without_script_the_form_searches(open_tab: OpenTab, server_url: str) ->
     tab.page.get_by_role("button", name="Search").click()
 
     expect(tab.page.get_by_role("link", name="flask-login")).to_be_visible()
+
+
+def test_a_comparison_gets_its_names_one_after_the_other(
+    open_tab: OpenTab, server_url: str
+) -> None:
+    tab = open_tab(f"{server_url}/packages/flask")
+    names = tab.page.get_by_role("combobox", name="Compare with")
+
+    names.press_sequentially("req")
+    tab.page.get_by_role("option", name="requests").click()
+    expect(names).to_have_value("requests, ")
+    names.press_sequentially("flask-l")
+    expect(tab.page.get_by_role("option")).to_have_count(1)
+    names.press("ArrowDown")
+    names.press("Enter")
+    expect(names).to_have_value("requests, flask-login, ")
+    names.press("Enter")
+
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("flask, requests, flask-login")
+    expect(tab.page.locator("tbody tr")).to_have_count(3)
