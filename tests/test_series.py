@@ -2,13 +2,14 @@
 
 import datetime as dt
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pypistats import series
 from pypistats.catalog import Dimension, Period
-from pypistats.series import CategoryRow, Grid, Point, Shape
+from pypistats.series import CategoryRow, Grid, Shape
 
 COUNTS = st.dictionaries(
     st.sampled_from(["2.7", "3.9", "3.10", "3.100", "null", "other"]),
@@ -17,26 +18,41 @@ COUNTS = st.dictionaries(
 STARTS = {Period.DAY: "2026-03-15", Period.WEEK: "2026-03-09", Period.MONTH: "2026-02-14"}
 
 
+def points(days: list[tuple[str, dict[str, int]]], category: str | None = None) -> list[tuple]:
+    """Return the points as tuples, and see that they are written as JSON is elsewhere."""
+    written = series.points_json(days, category)
+    read = orjson.loads(written)
+    assert written == orjson.dumps(read)
+    assert all(list(point) == ["category", "date", "downloads"] for point in read)
+    return [tuple(point.values()) for point in read]
+
+
 def test_points_are_ordered_by_category_and_date() -> None:
     days = [("2026-03-01", {"b": 1, "a": 2}), ("2026-03-02", {"a": 3})]
 
-    assert series.points(days) == [
-        Point("a", "2026-03-01", 2),
-        Point("a", "2026-03-02", 3),
-        Point("b", "2026-03-01", 1),
-    ]
+    assert points(days) == [("a", "2026-03-01", 2), ("a", "2026-03-02", 3), ("b", "2026-03-01", 1)]
 
 
 def test_a_category_is_found_in_any_case() -> None:
     days = [("2026-03-01", {"Linux": 1, "Windows": 2})]
 
-    assert series.points(days, "lInUx") == [Point("Linux", "2026-03-01", 1)]
+    assert points(days, "lInUx") == [("Linux", "2026-03-01", 1)]
 
 
 def test_a_day_without_downloads_has_no_point() -> None:
     days = [("2026-03-01", {"with_mirrors": 3, "without_mirrors": 0})]
 
-    assert series.points(days) == [Point("with_mirrors", "2026-03-01", 3)]
+    assert points(days) == [("with_mirrors", "2026-03-01", 3)]
+    assert points([]) == points(days, "other") == []
+
+
+@given(st.lists(st.dictionaries(st.text(), st.integers(min_value=1, max_value=2**62)), max_size=4))
+def test_a_category_may_have_any_name(days: list[dict[str, int]]) -> None:
+    dated = [(f"2026-03-{n:02}", counts) for n, counts in enumerate(days, start=1)]
+
+    assert points(dated) == sorted(
+        (name, date, downloads) for date, counts in dated for name, downloads in counts.items()
+    )
 
 
 def test_major_versions_sum_their_minor_ones() -> None:
@@ -93,7 +109,7 @@ def test_nothing_is_lost_or_counted_twice(days: list[dict[str, int]]) -> None:
 
     assert sum(series.totals(days).values()) == whole
     assert sum(series.python_major(series.totals(days)).values()) == whole
-    assert sum(point.downloads for point in series.points(dated)) == whole
+    assert sum(downloads for *_, downloads in points(dated)) == whole
     assert sum(row.total for row in series.table(dated, STARTS, rows=2)) == whole
 
 

@@ -5,6 +5,7 @@ Any spelling of a package's name works in place, and `package` in the answer is 
 
 from typing import Any
 
+import orjson
 from flask import Blueprint, Response, current_app, request
 
 from pypistats import queries, series
@@ -146,7 +147,7 @@ def _series(package: str, dimension: Dimension, category: str | None) -> Respons
         columns = series.STORED_COLUMNS[dimension]
         stored = queries.series(package, columns, days=retention_days)
         days = ((day, series.counts_of(dimension, values)) for day, *values in stored)
-        data = [point._asdict() for point in series.points(days, category)]
+        data = orjson.Fragment(series.points_json(days, category))
         kind = f"{dimension}_downloads"
         return {"package": package, "type": kind, **scope(package), "data": data}
 
