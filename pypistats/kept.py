@@ -269,16 +269,25 @@ class AnswerKeeper:
         return answer
 
     def _together(self, key: str, wanted: Revision | None, fetch: Callable[[], Answer]) -> Answer:
-        """Have one thread fetch an answer and the others wait for it; an exception is for all."""
+        """Have one thread fetch an answer and the others wait for it.
+
+        A failure of ours is for all. An error that is one client's, who may ask for no more, is
+        for no other: who has waited then fetches the answer for itself.
+        """
         with self._lock:
             flight = self._flights.get((key, wanted))
             leading = flight is None
             if flight is None:
                 flight = self._flights[key, wanted] = Future()
         if not leading:
-            with contextlib.suppress(FutureTimeoutError):
+            try:
                 return flight.result(CLAIM_SECONDS)
-            return fetch()
+            except FutureTimeoutError:
+                return fetch()
+            except Exception as error:
+                if self._is_failure(error):
+                    raise
+                return fetch()
         try:
             flight.set_result(fetch())
         except BaseException as error:

@@ -52,7 +52,7 @@ def test_defaults_hold_where_nothing_is_set() -> None:
         "HOST": "0.0.0.0",
         "PORT": 5000,
         "WEB_CONCURRENCY": 2,
-        "WEB_THREADS": 4,
+        "WEB_THREADS": 8,
         "WORKER_CONCURRENCY": 2,
     }
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event, Semaphore
 
 import pytest
 from flask import Flask, Response
@@ -12,6 +14,7 @@ from pypistats.answers import kept
 from pypistats.catalog import normalize_name
 from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
+from pypistats.limits import Cost, spend
 from pypistats.render import place
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.made import Maker, bump
@@ -135,3 +138,45 @@ def test_where_no_chart_can_be_drawn_the_one_from_before_is_given(
     for site in (able, unable):
         with site.app_context():
             db.engine.dispose()
+
+
+def test_who_may_draw_no_more_spoils_it_for_nobody_else(app: Flask) -> None:
+    url = app.config["DATABASE_URL"]
+    site = create_app({"DATABASE_URL": url, "RATE_LIMIT_RENDER": "1/3600"})
+    entered, leading, gate = Semaphore(0), Semaphore(0), Event()
+
+    def make() -> dict[str, str]:
+        leading.release()
+        assert gate.wait(60)
+        spend(Cost.RENDER)
+        return {"made": "once"}
+
+    @contextmanager
+    def counted_place() -> Iterator[None]:
+        entered.release()
+        yield
+
+    @site.get("/drawn/<name>")
+    def drawn(name: str) -> Response:
+        return kept(make, name, packages=(), place=counted_place)
+
+    def ask(name: str, address: str) -> int:
+        answer = site.test_client().get(f"/drawn/{name}", environ_base={"REMOTE_ADDR": address})
+        return answer.status_code
+
+    gate.set()
+    assert ask("first", "192.0.2.1") == 200
+    gate.clear()
+    for semaphore in (entered, leading):
+        semaphore.acquire()
+    with ThreadPoolExecutor(2) as threads:
+        spent = threads.submit(ask, "second", "192.0.2.1")
+        leading.acquire()
+        fresh = threads.submit(ask, "second", "192.0.2.2")
+        for _request in range(2):
+            entered.acquire()
+        gate.set()
+
+        assert (spent.result(), fresh.result()) == (429, 200)
+    with site.app_context():
+        db.engine.dispose()
