@@ -123,14 +123,15 @@ def figure(chart: Chart, *, theme: Theme, size: Size) -> Figure:
     """Return the figure. It has all that is drawn, so nothing of its kind may come from a user."""
     colors = COLORS[theme]
     named = colors_of(chart.grid.columns, theme)
-    return {
-        "data": [
-            {"name": plain(LABELS.get(name, name), NAME_EMS), "x": chart.grid.days}
-            | _trace(chart, name, named[name], size.unit)
-            for name in chart.grid.columns
-        ],
-        "layout": _layout(chart, colors, size),
-    }
+    traces = [
+        {"name": plain(LABELS.get(name, name), NAME_EMS), "x": chart.grid.days}
+        | _trace(chart, name, named[name], size.unit)
+        for name in chart.grid.columns
+    ]
+    if chart.kind is Kind.LINE and len(traces) == 1:
+        (name,) = chart.grid.columns
+        traces.insert(0, _area(chart.grid, name, named[name]))
+    return {"data": traces, "layout": _layout(chart, colors, size)}
 
 
 def _trace(chart: Chart, name: str, color: str, unit: float) -> Figure:
@@ -139,10 +140,9 @@ def _trace(chart: Chart, name: str, color: str, unit: float) -> Figure:
         bar: Figure = {"type": "bar", "y": values}
         bar["marker"] = {"color": color, "line": {"width": 0}}
         return bar if _many(values) else bar | {"width": 0.85 * DAY}
-    alone = len(chart.grid.columns) == 1
     thickness = 2.25 if len(chart.grid.columns) < 6 else 1.75
     marks = [unit * 6 if lonely else 0 for lonely in _lonely(values)]
-    trace: Figure = {
+    return {
         "type": "scatter",
         "mode": "lines+markers" if any(marks) else "lines",
         "y": values,
@@ -154,7 +154,27 @@ def _trace(chart: Chart, name: str, color: str, unit: float) -> Figure:
         },
         "marker": {"color": color, "size": marks if any(marks) else 0, "line": {"width": 0}},
     }
-    return trace | ({"fill": "tozeroy", "fillcolor": translucent(color, 0.14)} if alone else {})
+
+
+def _area(grid: Grid, name: str, color: str) -> Figure:
+    """Fill what is below a line. plotly.js would fill its gaps, so the area goes down at each."""
+    points: list[tuple[str, float]] = []
+    padded = [None, *grid.columns[name], None]
+    for day, before, value, after in zip(grid.days, padded, padded[1:], padded[2:], strict=False):
+        if value is not None:
+            points += [(day, 0)] * (before is None)
+            points += [(day, value)]
+            points += [(day, 0)] * (after is None)
+    return {
+        "type": "scatter",
+        "mode": "none",
+        "x": [day for day, _ in points],
+        "y": [value for _, value in points],
+        "fill": "tozeroy",
+        "fillcolor": translucent(color, 0.14),
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
 def _many(days: Sequence[object]) -> bool:
@@ -253,6 +273,9 @@ def _x_axis(chart: Chart, colors: Colors, unit: float) -> Figure:
             {"dtickrange": ["M12", None], "value": "%Y"},
         ],
         "hoverformat": "%a %-d %b %Y",
+        "spikecolor": colors.quiet,
+        "spikedash": "dot",
+        "spikethickness": 1,
         "automargin": True,
         "fixedrange": True,
     }
@@ -299,10 +322,14 @@ def _y_axis(chart: Chart, colors: Colors, unit: float) -> Figure:
 
 
 def _peak(chart: Chart) -> float:
-    """Return the largest value, or the largest of the sums where bars are stacked."""
+    """Return the largest value, or the largest of the sums where bars are stacked.
+
+    Rounded shares can make up a little more than all.
+    """
     stacked = chart.kind is Kind.BAR and chart.dimension is not Dimension.OVERALL
     days = zip(*chart.grid.columns.values(), strict=True)
-    return max(((sum if stacked else max)(value or 0 for value in day) for day in days), default=0)
+    peak = max(((sum if stacked else max)(value or 0 for value in day) for day in days), default=0)
+    return min(peak, 100) if chart.share else peak
 
 
 def _ticks(peak: float, *, whole: bool, most: int = 5) -> list[float]:

@@ -68,8 +68,7 @@ class ChartOnPage:
         expect(self.box.locator(".plot-message")).to_be_empty()
 
     def drawn(self) -> Drawn:
-        data = self.plot.evaluate("plot => plot.data.map(({ name, y }) => [name, y])")
-        return [tuple(each) for each in data]
+        return series(self.plot.evaluate("plot => plot.data"))
 
     def layout(self) -> Any:
         return self.plot.evaluate(
@@ -79,12 +78,16 @@ class ChartOnPage:
 
     def asked(self, **query: str) -> Drawn:
         """Return what the API draws for these parameters."""
-        figure = fetch(self.api, format="plotly", **query)
-        return [(trace["name"], trace["y"]) for trace in figure["data"]]
+        return series(fetch(self.api, format="plotly", **query)["data"])
 
     def choose(self, role: Any, name: str) -> None:
         self.box.get_by_role(role, name=name, exact=True).click()
         self.wait()
+
+
+def series(traces: list[Any]) -> Drawn:
+    """Return the names and values of what is drawn, without the area below a single line."""
+    return [(each["name"], each["y"]) for each in traces if each.get("mode") != "none"]
 
 
 def fetch(address: str, **query: str) -> Any:
@@ -115,10 +118,10 @@ def test_every_chart_draws_what_the_api_answers(
         chart = ChartOnPage(tab, dimension)
         data = fetch(chart.api, format="json")["datasets"]
         assert [values for _, values in chart.drawn()] == [each["data"] for each in data]
-        colors = chart.plot.evaluate("plot => plot.data.map(({ line }) => line.color)")
+        colors = chart.plot.evaluate("plot => plot.data.at(-1).line.color")
         theme = "dark" if look.get("dark") else "light"
         figure = fetch(chart.api, format="plotly", theme=theme)
-        assert colors == [trace["line"]["color"] for trace in figure["data"]]
+        assert colors == figure["data"][-1]["line"]["color"]
 
     width = tab.page.evaluate("document.documentElement.scrollWidth")
     assert width <= look.get("width", 1280)
@@ -151,10 +154,16 @@ def test_every_control_changes_the_chart_and_the_address(
     assert query(link) == {"chart": ["bar"], "share": ["1"], "smooth": ["7"], "format": ["csv"]}
     chart.choose("radio", "Lines")
     chart.choose("checkbox", "7-day mean")
+    assert ticks(chart) == ["10", "100", "1K"]
     chart.choose("checkbox", "Log scale")
+    assert ticks(chart) == ["0", "1,000", "2,000", "3,000", "4,000", "5,000"]
     assert chart.layout()["type"] == "linear"
     assert chart.drawn() == chart.asked()
     assert tab.page.url == f"{server_url}/packages/flask#system"
+
+
+def ticks(chart: ChartOnPage) -> list[str]:
+    return [text.strip() for text in chart.plot.locator(".ytick").all_text_contents()]
 
 
 def test_the_legend_hides_categories_and_the_axis_follows(

@@ -36,16 +36,35 @@ def ticks(figure: Figure) -> list[str]:
 
 
 def test_a_line_has_every_day_and_a_gap_for_a_missing_one() -> None:
-    (trace,) = drawn(chart({"Linux": [3, None, 5]}))["data"]
+    *_, trace = drawn(chart({"Linux": [3, None, 5]}))["data"]
 
     assert trace["x"] == DAYS
     assert trace["y"] == ([3, None, 5] * 30)
     assert (trace["type"], trace["connectgaps"]) == ("scatter", False)
 
 
-def test_one_series_is_filled_and_several_are_not() -> None:
-    assert drawn(chart({"Linux": [3]}))["data"][0]["fill"] == "tozeroy"
-    assert "fill" not in drawn(chart({"Linux": [3], "null": [1]}))["data"][0]
+def test_one_series_is_filled_but_for_its_gaps() -> None:
+    days = DAYS[:5]
+    area, line = drawn(chart({}, grid=Grid(days, {"Linux": [3, 4, None, 5, 6]})))["data"]
+
+    assert line["y"] == [3, 4, None, 5, 6]
+    assert list(zip(area["x"], area["y"], strict=True)) == [
+        (days[0], 0),
+        (days[0], 3),
+        (days[1], 4),
+        (days[1], 0),
+        (days[3], 0),
+        (days[3], 5),
+        (days[4], 6),
+        (days[4], 0),
+    ]
+    assert (area["fill"], area["mode"], area["showlegend"]) == ("tozeroy", "none", False)
+
+
+def test_several_series_are_not_filled() -> None:
+    figure = drawn(chart({"Linux": [3], "null": [1]}))
+
+    assert [trace["mode"] for trace in figure["data"]] == ["lines", "lines"]
 
 
 def test_a_day_between_gaps_is_marked_for_want_of_a_line() -> None:
@@ -53,11 +72,11 @@ def test_a_day_between_gaps_is_marked_for_want_of_a_line() -> None:
         chart(
             {"Linux": [None, 4, None, 5, 6]}, grid=Grid(DAYS[:5], {"Linux": [None, 4, None, 5, 6]})
         )
-    )["data"][0]
+    )["data"][-1]
 
     assert lonely["mode"] == "lines+markers"
     assert [size > 0 for size in lonely["marker"]["size"]] == [False, True, False, False, False]
-    assert drawn(chart({"Linux": [1]}))["data"][0]["mode"] == "lines"
+    assert drawn(chart({"Linux": [1]}))["data"][-1]["mode"] == "lines"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +123,12 @@ def test_ticks_are_round_whole_and_short(peak: int, texts: list[str]) -> None:
     assert ticks(drawn(chart({"Linux": [peak]}))) == texts
 
 
+def test_rounded_shares_do_not_reach_over_the_whole() -> None:
+    columns: dict[str, list[float | None]] = {"a": [66.6667], "b": [33.3334]}
+
+    assert ticks(drawn(chart(columns, share=True, kind=Kind.BAR)))[-1] == "100%"
+
+
 def test_ticks_of_shares_are_percents() -> None:
     assert ticks(drawn(chart({"Linux": [100.0]}, share=True)))[-1] == "100%"
     assert ticks(drawn(chart({"Linux": [0.4]}, share=True))) == [
@@ -116,7 +141,7 @@ def test_ticks_reach_over_any_peak_with_few_steps(peak: float) -> None:
     for share in (True, False):
         axis = drawn(chart({"Linux": [peak]}, share=share))["layout"]["yaxis"]
 
-        assert axis["range"][1] >= peak * (1 - 1e-8)
+        assert axis["range"][1] >= (min(peak, 100) if share else peak) * (1 - 1e-8)
         assert 2 <= len(axis["tickvals"]) <= 7
         assert len(set(ticks(drawn(chart({"Linux": [peak]}, share=share))))) == len(
             axis["tickvals"]
@@ -249,7 +274,7 @@ def test_a_single_day_has_room_and_one_tick_a_day(kind: Kind) -> None:
 
     assert axis["range"] == ["2025-12-31 12:00", "2026-01-01 12:00"]
     assert axis["dtick"] == charts.DAY
-    (trace,) = one["data"]
+    trace = one["data"][-1]
     assert trace.get("width", 0) > 0 if kind is Kind.BAR else max(trace["marker"]["size"]) > 0
 
 

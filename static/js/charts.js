@@ -128,6 +128,29 @@
 
   // --- Drawing
 
+  function short(value) {
+    const [size, letter] = [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "K"]].find(
+      ([least]) => value >= least
+    ) || [1, ""];
+    return `${value / size}${letter}`;
+  }
+
+  // Powers of ten, and steps between where there are few of them.
+  function logarithmic(axis, data) {
+    const counts = data.filter(({ visible }) => visible === true).flatMap(({ y }) => y);
+    const positive = counts.filter((count) => count > 0);
+    const decades = Math.log10(Math.max(...positive) / Math.min(...positive));
+    const steps = decades < 0.8 ? [1, 1.2, 1.5, 2, 3, 4, 6, 8] : decades < 2.5 ? [1, 2, 5] : [1];
+    axis.type = "log";
+    axis.tickvals = [];
+    for (let power = -4; power <= 15; power++) {
+      for (const step of steps) {
+        axis.tickvals.push(Number(`${step}e${power}`));
+      }
+    }
+    axis.ticktext = axis.tickvals.map((value) => `${short(value)}${axis.ticksuffix} `);
+  }
+
   // The page has the heading and the colour behind; the axis follows what is hidden.
   function adapted(figure, chosen, narrow) {
     const { data, layout } = structuredClone(figure);
@@ -141,20 +164,20 @@
     delete layout.height;
     delete layout.title;
     layout.autosize = true;
-    layout.paper_bgcolor = "rgba(0,0,0,0)";
+    layout.paper_bgcolor = getComputedStyle(document.body).backgroundColor;
     layout.margin.t = layout.annotations.length ? 32 : 12;
     layout.margin.r = 12;
     layout.xaxis.nticks = narrow ? 4 : 8;
     if (chosen.log || chosen.hidden.size) {
       delete layout.yaxis.range;
+    }
+    if (chosen.log) {
+      logarithmic(layout.yaxis, data);
+    } else if (chosen.hidden.size) {
       delete layout.yaxis.tickvals;
       delete layout.yaxis.ticktext;
       layout.yaxis.tickmode = "auto";
       layout.yaxis.nticks = 6;
-    }
-    if (chosen.log) {
-      layout.yaxis.type = "log";
-      layout.yaxis.dtick = 1;
     }
     return { data, layout };
   }
