@@ -25,8 +25,11 @@ QUERIES_AVERAGED = 20
 
 DAYS_COMPARED = 7
 
-GONE = "budget-gone"
-"""The chore whose time tells until when nothing is left; its row is what one line is logged by."""
+GONE, GONE_FOR_DAYS = "budget-gone", "budget-gone-for-days"
+"""Chores whose time tells until when nothing is left for what visitors ask for, and for whole days.
+
+A row of them is what one line a day is logged by.
+"""
 
 
 class DailyBudget:
@@ -50,7 +53,7 @@ class DailyBudget:
             left = self._limit - spent(connection, now) - held
             if needed <= left:
                 return _set_aside(connection, query, needed, now)
-            first = _note_gone(connection, now)
+            first = _note_gone(connection, GONE if self._hold_back else GONE_FOR_DAYS, now)
         message = (
             f"BIGQUERY_DAILY_BUDGET: a query needs {needed:,} bytes, and of {self._limit:,} for"
             f" {now:%Y-%m-%d} (UTC) {max(0, left):,} are left"
@@ -142,7 +145,7 @@ def _set_aside(connection: Connection, query: PlannedQuery, needed: int, now: dt
     )
 
 
-def _note_gone(connection: Connection, now: dt.datetime) -> bool:
+def _note_gone(connection: Connection, chore: str, now: dt.datetime) -> bool:
     """Note that nothing is left until midnight; tell whether that is new."""
     return bool(
         _execute(
@@ -153,7 +156,7 @@ def _note_gone(connection: Connection, now: dt.datetime) -> bool:
             where chores.due_at <> excluded.due_at
             returning true
             """,
-            name=GONE,
+            name=chore,
             midnight=_midnight(now) + dt.timedelta(days=1),
         ).scalar()
     )

@@ -7,7 +7,7 @@ import logging
 import re
 from typing import NamedTuple
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import (
@@ -31,7 +31,7 @@ RETRY_AFTER = 30
 
 
 LONGEST_REFRESH = 60
-"""Seconds after which a page that waits for something looks again, however long that takes."""
+"""Seconds up to which a page that waits for something loads again by itself."""
 
 NEAR, NEAR_LETTERS = 8, 3
 """How many names are offered for one that isn't here, and how many letters they share."""
@@ -97,10 +97,11 @@ def _package_not_found(error: PackageNotFoundError) -> Response:
 
 
 def _not_ready(error: NotReadyError) -> Response:
-    """Answer when to ask again; a page then asks by itself, without script."""
+    """Answer when to ask again; a page then asks by itself if that is soon, without script."""
+    g.refresh = error.retry_after if error.retry_after <= LONGEST_REFRESH else None
     answer = _http_error(ServiceUnavailable(str(error), retry_after=error.retry_after))
-    if answer.mimetype == "text/html":
-        answer.headers["Refresh"] = str(min(error.retry_after, LONGEST_REFRESH))
+    if g.refresh and answer.mimetype == "text/html":
+        answer.headers["Refresh"] = str(g.refresh)
     return answer
 
 

@@ -116,7 +116,7 @@ def spending() -> Spending:
     row = execute(
         """
         select coalesce(sum(coalesce(billed, estimated)), 0),
-            (select due_at from chores where name = 'budget-gone' and due_at > now())
+            (select max(due_at) from chores where name like 'budget-gone%' and due_at > now())
         from billed_queries where begun_at >= date_trunc('day', now(), 'UTC')
         """
     ).one()

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from pypistats import budget, ledger, store
+from pypistats import budget, ledger, provision, store
 from pypistats.budget import PACKAGE_DAY_BYTES, DailyBudget
 from pypistats.catalog import DayState, LedgerDay
 from pypistats.extensions import db
@@ -97,6 +97,17 @@ def test_what_the_days_own_load_will_cost_is_left_for_it() -> None:
 
     load(dt.date(2026, 3, 19), billed=500)
     budget_of(1_000, hold_back=True).reserve(WHOLE_DAY)
+
+
+def test_whole_days_without_room_leave_what_visitors_ask_for_its_own() -> None:
+    with pytest.raises(BudgetError):
+        budget_of(599, now=dt.datetime.now(dt.UTC)).reserve(WHOLE_DAY)
+    assert provision.supply("flask").budget_gone_until is None
+    assert provision.spending().gone_until is not None
+
+    with pytest.raises(BudgetError):
+        budget_of(599, now=dt.datetime.now(dt.UTC), hold_back=True).reserve(ONE_PACKAGE)
+    assert provision.supply("flask").budget_gone_until == provision.spending().gone_until
 
 
 def test_what_was_billed_stays_so_when_the_work_is_undone() -> None:

@@ -226,6 +226,7 @@ def test_who_has_waited_enough_is_told_when_to_ask_again(app: Flask, site: Flask
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
         assert answer.headers["Cache-Control"] == "no-store"
     assert page.headers["Refresh"] == "5"
+    assert "loads again by itself in 5 seconds" in page.text
     assert (
         "The downloads of numpy are being fetched." in BeautifulSoup(page.data, "html.parser").text
     )
@@ -301,6 +302,7 @@ def test_a_budget_that_is_gone_is_told_until_midnight_and_stale_data_given(site:
     answer = get(site, RECENT.format("numpy"))
     assert answer.status_code == 503
     assert "No more downloads are fetched today" in answer.get_json()["error"]["message"]
+    assert "Refresh" not in get(site, "/packages/numpy").headers
     left = (midnight - dt.datetime.now(dt.UTC)).total_seconds()
     assert abs(int(answer.headers["Retry-After"]) - left) < 60
     assert get(site, RECENT.format("flask")).get_json()["data"]["last_day"] == 10
