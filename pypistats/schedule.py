@@ -63,15 +63,15 @@ def last_open_day(now: dt.datetime) -> dt.date:
 def window(ledger: Ledger, now: dt.datetime, *, days: int) -> list[LedgerDay]:
     """Return the days that the schedule keeps: at most `days` up to yesterday, the newest first.
 
-    They begin with the first loaded day. What lies before was never asked for, and may cost money.
+    They begin with the first one in the ledger, loaded or tried. What lies before was never asked
+    for, and may cost money.
     """
     return [ledger.get(day, LedgerDay(day, DayState.MISSING)) for day in _kept(ledger, now, days)]
 
 
 def _kept(ledger: Ledger, now: dt.datetime, days: int) -> list[dt.date]:
     last = (now - _DAY).date()
-    loaded = [day for day, row in ledger.items() if row.state is not DayState.MISSING]
-    first = max(min([*loaded, last]), last - (days - 1) * _DAY)
+    first = max(min([*ledger, last]), last - (days - 1) * _DAY)
     return [last - n * _DAY for n in range((last - first).days + 1)]
 
 

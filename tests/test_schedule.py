@@ -77,6 +77,12 @@ def test_gaps_are_due_back_to_the_first_loaded_day_the_newest_first() -> None:
     assert due_days(known, NOON, days=KEPT) == [before(2), before(3)]
 
 
+def test_a_first_day_that_failed_or_was_lost_stays_due() -> None:
+    known = ledger(loaded(before(0), DayState.FINAL), missing(before(2)))
+
+    assert due_days(known, NOON, days=KEPT) == [before(1), before(2)]
+
+
 def test_gaps_older_than_what_is_kept_stay() -> None:
     known = ledger(loaded(before(0), DayState.FINAL), loaded(before(9), DayState.FINAL))
 
