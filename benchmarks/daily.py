@@ -99,9 +99,12 @@ def _reader(bench: Bench, packages: int) -> Iterator[None]:
 
 
 def _step(bench: Bench, step: str, packages: int, title: str) -> None:
+    before = bench.server_cpu()
     measured = bench.run(step, bench.work(NEW_DAY, packages))
+    after = bench.server_cpu()
+    server = "" if before is None or after is None else f" {after - before:.1f} s of the server's,"
     click.echo(
-        f"{title:28} {measured.wall:6.1f} s, {measured.cpu:.1f} s of our CPU,"
+        f"{title:28} {measured.wall:6.1f} s, {measured.cpu:.1f} s of our CPU,{server}"
         f" {measured.peak / 2**20:.0f} MiB at the peak"
     )
     for name, seconds in measured.parts.items():

@@ -30,7 +30,8 @@ def purge_before(day: dt.date) -> list[str]:
     if dropped:
         with store.transaction():
             store.take_turn()
-            store.refresh_recent()
+            if store.is_recent(day - dt.timedelta(days=1)):
+                store.refresh_recent()
             store.bump_revision()
     return dropped
 

@@ -99,9 +99,10 @@ def replace_day(
     take_turn()
     ensure_partition(day)
     _add_names()
-    totals.note_change(day, packages)
+    totals.begin_change()
     _delete_day(day, packages)
     count = _insert_staged(day)
+    totals.end_change(day)
     if packages is None:
         return count
     return int(_execute("select count(*) from daily where day = :day", day=day).scalar())
@@ -139,7 +140,7 @@ def refresh_counts(changed: dt.date) -> None:
     can't drift and any repeated ingest heals them. The totals take in what the day has changed;
     should they not be the sum of their days then, they are counted from scratch as well.
     """
-    if not _covered(changed):
+    if not is_recent(changed):
         totals.add_change()
     else:
         _update_recent(total="p.total + coalesce(c.downloads, 0)", joined=totals.CHANGE)
@@ -152,7 +153,8 @@ def refresh_recent() -> None:
     _update_recent()
 
 
-def _covered(day: dt.date) -> bool:
+def is_recent(day: dt.date) -> bool:
+    """Tell whether recent downloads count a day, or would if it were loaded."""
     newest = newest_day()
     return newest is None or newest - day < dt.timedelta(days=Period.MONTH.days)
 
@@ -166,9 +168,9 @@ def _update_recent(*, total: str = "p.total", joined: str = "") -> None:
         with recent as (
             select package_id,
                 coalesce(sum(without_mirrors) filter (where day = :newest), 0) as last_day,
-                coalesce(sum(without_mirrors) filter (where day > :week), 0) as last_week,
+                coalesce(sum(without_mirrors) filter (where day >= :week), 0) as last_week,
                 sum(without_mirrors) as last_month
-            from daily where day > :month and day <= :newest group by package_id
+            from daily where day >= :month and day <= :newest group by package_id
         ), wanted as (
             select p.id, coalesce(r.last_day, 0) as last_day,
                 coalesce(r.last_week, 0) as last_week, coalesce(r.last_month, 0) as last_month,
@@ -183,8 +185,8 @@ def _update_recent(*, total: str = "p.total", joined: str = "") -> None:
             is distinct from (w.last_day, w.last_week, w.last_month, w.total)
         """,
         newest=newest,
-        week=newest - dt.timedelta(days=Period.WEEK.days),
-        month=newest - dt.timedelta(days=Period.MONTH.days),
+        week=newest - dt.timedelta(days=Period.WEEK.days - 1),
+        month=newest - dt.timedelta(days=Period.MONTH.days - 1),
     )
 
 
@@ -246,28 +248,22 @@ def _add_names() -> None:
 
 
 def _delete_day(day: dt.date, packages: Collection[str] | None) -> None:
-    if packages is None:
-        _execute("delete from daily where day = :day", day=day)
-    else:
-        _execute(
-            """
-            delete from daily where day = :day
-            and package_id in (select id from packages where name = any(:packages))
-            """,
-            day=day,
-            packages=[*packages, ALL_PACKAGES],
-        )
+    deletion = "delete from daily where day = :day"
+    if packages is not None:
+        deletion += " and package_id in (select id from packages where name = any(:packages))"
+    named = None if packages is None else [*packages, ALL_PACKAGES]
+    _execute(totals.noting(deletion, "-"), day=day, packages=named)
 
 
 def _insert_staged(day: dt.date) -> int:
     columns = ", ".join(f"s.{column.strip()}" for column in _COLUMNS.split(","))
+    insertion = (
+        f"insert into daily (package_id, day, {_COLUMNS})"
+        f" select p.id, %s, {columns} from stage s join packages p on p.name = s.package"
+    )
     with contextlib.closing(db.session.connection().connection.cursor()) as cursor:
         try:
-            cursor.execute(
-                f"insert into daily (package_id, day, {_COLUMNS})"
-                f" select p.id, %s, {columns} from stage s join packages p on p.name = s.package",
-                (day,),
-            )
+            cursor.execute(totals.noting(insertion, "+"), (day,))
         except psycopg2.errors.UniqueViolation as error:
             raise RepeatedPackageError(error.diag.message_detail) from error
         return int(cursor.rowcount)

@@ -14,45 +14,40 @@ from sqlalchemy import text
 from pypistats.catalog import ALL_PACKAGES
 from pypistats.extensions import db
 
-CHANGE = "left join change c on c.package_id = p.id"
+_NET = "(select package_id, sum(downloads) as downloads from change group by package_id)"
+
+CHANGE = f"left join {_NET} c on c.package_id = p.id"
 """What joins the noted change to `packages p`."""
 
 _NOT_FOLDED = "not exists (select from purged_days f where f.day = d.day)"
 """Whether a day in `daily d` still counts. One that was purged and loaded again counts already."""
 
 
-def note_change(day: dt.date, packages: Collection[str] | None) -> None:
-    """Note by how much each package's total changes when the staged rows replace the day's.
+def begin_change() -> None:
+    """Make the table of this transaction in which changes of totals are noted."""
+    _execute("create temp table change (package_id int, downloads bigint) on commit drop")
 
-    `packages` limits the rows that are replaced; None means all.
-    """
-    replaced = "" if packages is None else "and p.name = any(:packages)"
-    _execute(
-        f"""
-        create temp table change on commit drop as
-        select package_id, sum(downloads)::bigint as downloads
-        from (
-            select p.id as package_id, s.without_mirrors as downloads
-            from stage s join packages p on p.name = s.package
-            union all
-            select d.package_id, -d.without_mirrors
-            from daily d join packages p on p.id = d.package_id
-            where d.day = :day and p.name <> :all {replaced}
-        ) d
-        where not exists (select from purged_days f where f.day = :day)
-        group by package_id having sum(downloads) <> 0
-        """,
-        day=day,
-        all=ALL_PACKAGES,
-        packages=None if packages is None else list(packages),
-    )
+
+def noting(statement: str, sign: str) -> str:
+    """Return a statement that changes `daily`, and notes what it takes or gives: `-` or `+`."""
+    return f"""
+        with changed as ({statement} returning package_id, without_mirrors)
+        insert into change select package_id, {sign} without_mirrors from changed
+        """
+
+
+def end_change(day: dt.date) -> None:
+    """Add the sum to what was noted for a day; forget all of it if the day counts already."""
+    values = {"day": day, "all": ALL_PACKAGES}
+    everything = "package_id = (select id from packages where name = :all)"
+    folded = "exists (select from purged_days where day = :day)"
+    _execute(f"delete from change where {folded} or {everything}", **values)
     _execute(
         """
-        insert into change
-        select p.id, coalesce((select sum(downloads) from change), 0)
-        from packages p where p.name = :all
+        insert into change select id, (select coalesce(sum(downloads), 0) from change)
+        from packages where name = :all
         """,
-        all=ALL_PACKAGES,
+        **values,
     )
     _execute("analyze change")
 
@@ -60,9 +55,9 @@ def note_change(day: dt.date, packages: Collection[str] | None) -> None:
 def add_change() -> None:
     """Add what was noted to the totals."""
     _execute(
-        """
+        f"""
         update packages p set total = p.total + c.downloads
-        from change c where c.package_id = p.id and c.downloads <> 0
+        from {_NET} c where c.package_id = p.id and c.downloads <> 0
         """
     )
 
