@@ -286,16 +286,18 @@ def day_marks(*, days: int) -> DayMarks:
 
     They are the days of a series: up to the last loaded one, and not before the first.
     """
-    rows = ledger()
-    loaded = sorted(day for day, row in rows.items() if row.state is not DayState.MISSING)
-    if not loaded:
+    rows = execute(
+        "select day, state = 'suspect' from ingested_days where state <> 'missing' order by day"
+    )
+    if not rows:
         return DayMarks([], [], None)
-    first = max(loaded[0], loaded[-1] - dt.timedelta(days=days - 1))
-    span = [first + dt.timedelta(days=n) for n in range((loaded[-1] - first).days + 1)]
-    known = set(loaded)
+    suspect = dict(map(tuple, rows))
+    last = rows[-1][0]
+    first = max(rows[0][0], last - dt.timedelta(days=days - 1))
+    span = [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
     return DayMarks(
-        [day.isoformat() for day in span if day not in known],
-        [day.isoformat() for day in span if day in known and rows[day].state is DayState.SUSPECT],
+        [day.isoformat() for day in span if day not in suspect],
+        [day.isoformat() for day in span if suspect.get(day)],
         first.isoformat(),
     )
 

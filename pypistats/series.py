@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -99,28 +99,55 @@ def totals(days: Iterable[Counts]) -> dict[str, int]:
 
 
 def table(
-    days: Sequence[tuple[str, Counts]], starts: Mapping[Period, str], *, rows: int
+    days: Iterable[tuple[str, Counts]],
+    starts: Mapping[Period, str],
+    *,
+    rows: int,
+    group: Callable[[Counts], Counts] | None = None,
 ) -> list[CategoryRow]:
     """Return the categories of a series, the largest first, at most `rows` of them.
 
-    `starts` has the first ISO date of each recent period. The categories beyond `rows` are
-    summed as `other`. Shares are of the sum over all categories, or of `with_mirrors`, which
-    holds `without_mirrors`, where the series has it.
+    `starts` has the first ISO date of each recent period. `group` sums categories under others.
+    Those beyond `rows` are summed as `other`. Shares are of the sum over all categories, or of
+    `with_mirrors`, which holds `without_mirrors`, where the series has it.
     """
-    sums = totals(counts for _, counts in days)
-    whole = sums.get(WITH_MIRRORS, sum(sums.values()))
-    kept = set(list(sums)[:rows])
-    folded = [(date, _fold(counts, kept)) for date, counts in days]
-    day, week, month = (
-        totals(counts for date, counts in folded if date >= starts[period]) for period in Period
-    )
+    day, week, month, total = _period_sums(days, starts, group)
+    whole = total.get(WITH_MIRRORS, sum(total.values()))
+    kept = set(list(totals([total]))[:rows])
+    day, week, month, total = (_fold(sums, kept) for sums in (day, week, month, total))
     return [
         CategoryRow(
-            name, day.get(name, 0), week.get(name, 0), month.get(name, 0), total, total / whole
+            name,
+            day.get(name, 0),
+            week.get(name, 0),
+            month.get(name, 0),
+            downloads,
+            downloads / whole,
         )
-        for name, total in totals(counts for _, counts in folded).items()
-        if total
+        for name, downloads in totals([total]).items()
+        if downloads
     ]
+
+
+def _period_sums(
+    days: Iterable[tuple[str, Counts]],
+    starts: Mapping[Period, str],
+    group: Callable[[Counts], Counts] | None,
+) -> Iterator[Counts]:
+    """Yield the downloads by category of the recent periods and of all days.
+
+    Each day is added up once, with those that begin to count in the same period.
+    """
+    day, week, month = (starts[period] for period in Period)
+    stretches: tuple[dict[str, int], ...] = ({}, {}, {}, {})
+    for date, counts in days:
+        sums = stretches[(date < day) + (date < week) + (date < month)]
+        for name, downloads in counts.items():
+            sums[name] = sums.get(name, 0) + downloads
+    running: Counter[str] = Counter()
+    for sums in stretches:
+        running.update(sums)
+        yield dict(running) if group is None else group(running)
 
 
 def period_before(

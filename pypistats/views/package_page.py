@@ -1,12 +1,22 @@
 """What the page of one package shows, put together from what is stored of it."""
 
 import datetime as dt
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import url_for
 
 from pypistats import charts, queries, series
-from pypistats.catalog import ALL_PACKAGES, LABELS, Dimension, Period
+from pypistats.catalog import (
+    ALL_PACKAGES,
+    LABELS,
+    WITH_MIRRORS,
+    WITHOUT_MIRRORS,
+    Counts,
+    Dimension,
+    Period,
+)
 from pypistats.views.scope import all_packages
 
 TABLE_ROWS = 20
@@ -116,24 +126,29 @@ def _tables(
     starts = {
         period: (last_day - dt.timedelta(days=period.days - 1)).isoformat() for period in Period
     }
-    counts = {dimension: _dimension_days(days, dimension) for dimension in Dimension}
+    groups: dict[Dimension, Callable[[Counts], Counts]] = {
+        Dimension.PYTHON_MAJOR: series.python_major
+    }
     if release_parts:
-        counts[Dimension.VERSION] = [
-            (day, series.grouped_releases(releases, release_parts))
-            for day, releases in counts[Dimension.VERSION]
-        ]
+        groups[Dimension.VERSION] = functools.partial(series.grouped_releases, parts=release_parts)
     return {
-        dimension: series.table(counts[dimension], starts, rows=TABLE_ROWS)
+        dimension: series.table(
+            _counts(days, dimension), starts, rows=TABLE_ROWS, group=groups.get(dimension)
+        )
         for dimension in Dimension
     }
 
 
-def _dimension_days(days: list[queries.DayCounts], dimension: Dimension) -> Any:
-    columns = series.STORED_COLUMNS[dimension]
-    return [
-        (row.day, series.counts_of(dimension, [getattr(row, name) for name in columns]))
-        for row in days
-    ]
+def _counts(days: list[queries.DayCounts], dimension: Dimension) -> Iterator[tuple[str, Counts]]:
+    """Yield the stored downloads by day; those of Python's minor versions for its major ones."""
+    if dimension is Dimension.OVERALL:
+        for row in days:
+            yield row.day, {WITH_MIRRORS: row.with_mirrors, WITHOUT_MIRRORS: row.without_mirrors}
+        return
+    (column,) = series.STORED_COLUMNS[dimension]
+    place = queries.DayCounts._fields.index(column)
+    for row in days:
+        yield row.day, row[place]  # type: ignore[misc]
 
 
 def _dataset(package: str, days: list[queries.DayCounts], site_url: str) -> Context:
