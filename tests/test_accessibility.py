@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from pypistats import ingest, pypi_store
+from pypistats import ingest, pypi_store, rankings
 from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.fixtures_browser import OpenTab
@@ -19,6 +19,11 @@ PAGES = (
     "/search",
     "/search?q=fla",
     "/search?q=nothing",
+    "/top",
+    "/top?list=python:3.12&period=day",
+    "/top?list=new",
+    "/compare",
+    "/compare?packages=flask,flask-caching,nothing&mode=share",
     "/api",
     "/faqs",
     "/about",
@@ -35,6 +40,7 @@ def packages(app: Flask) -> None:
         )
         source.name = "sample"
         ingest.ingest_day(DAY, source)
+        rankings.refresh()
         pypi_store.save_info("flask", INFO)
         db.session.commit()
 
@@ -55,6 +61,15 @@ def test_axe_finds_nothing(open_tab: OpenTab, server_url: str, dark: bool) -> No
     tab.errors[:] = [error for error in tab.errors if "the server responded with" not in error]
 
     assert {path: rules for path, rules in found.items() if rules} == {}
+
+
+def test_axe_finds_nothing_in_suggestions(open_tab: OpenTab, server_url: str) -> None:
+    tab = open_tab(server_url)
+    tab.page.get_by_role("combobox").press_sequentially("fla")
+    expect(tab.page.get_by_role("option")).to_have_count(2)
+    tab.page.get_by_role("combobox").press("ArrowDown")
+
+    assert violations(tab.page) == []
 
 
 def test_axe_finds_nothing_in_the_theme_that_is_switched_to_on_a_phone(

@@ -8,7 +8,16 @@ from pypistats import ingest
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.fixtures_browser import OpenTab, Tab
 
-PATHS = ("/", "/packages/flask", "/search?q=fla", "/api", "/faqs", "/about")
+PATHS = (
+    "/",
+    "/packages/flask",
+    "/search?q=fla",
+    "/top",
+    "/compare?packages=flask,flask-caching",
+    "/api",
+    "/faqs",
+    "/about",
+)
 
 
 @pytest.fixture(autouse=True)
