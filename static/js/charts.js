@@ -51,26 +51,29 @@
     history.replaceState(history.state, "", address);
   }
 
-  function fillForm(form, chosen) {
-    form.elements.mode.value = chosen.mode;
-    form.elements.days.value = chosen.days;
-    form.elements.mean.checked = chosen.mean;
-    form.elements.log.checked = chosen.log;
+  // A comparison's form has only the scale: the rest is chosen by the page's own form.
+  function fillForm({ elements }, chosen) {
+    for (const name of ["mode", "days"].filter((name) => elements[name])) {
+      elements[name].value = chosen[name];
+    }
+    for (const name of ["mean", "log"].filter((name) => elements[name])) {
+      elements[name].checked = chosen[name];
+    }
   }
 
-  function readForm(form, hidden) {
+  function readForm({ elements }, hidden) {
     return {
-      mode: form.elements.mode.value,
-      days: form.elements.days.value,
-      mean: form.elements.mean.checked,
-      log: form.elements.log.checked,
+      mode: elements.mode?.value ?? "line",
+      days: elements.days?.value ?? "",
+      mean: elements.mean?.checked ?? false,
+      log: elements.log.checked,
       hidden,
     };
   }
 
   // --- What the API is asked for
 
-  function query(chosen, more) {
+  function asked(base, chosen, more) {
     const parameters = new URLSearchParams(MODES[chosen.mode]);
     if (chosen.days) {
       parameters.set("days", chosen.days);
@@ -82,7 +85,7 @@
       parameters.set(name, value);
     }
     const text = parameters.toString();
-    return text && `?${text}`;
+    return text ? `${base}${base.includes("?") ? "&" : "?"}${text}` : base;
   }
 
   const figures = new Map();
@@ -227,7 +230,7 @@
     async function draw() {
       const mine = ++turn;
       plot.setAttribute("aria-busy", "true");
-      const address = base + query(chosen, { theme: theme(), ...SIZE, format: "plotly" });
+      const address = asked(base, chosen, { theme: theme(), ...SIZE, format: "plotly" });
       try {
         const [plotly, figure] = await Promise.all([loadPlotly(), figureAt(address)]);
         if (mine !== turn) {
@@ -252,13 +255,13 @@
     // The links and the snippets are for the same chart.
     function retell() {
       for (const link of element.querySelectorAll("[data-format]")) {
-        link.href = base + query(chosen, { format: link.dataset.format });
+        link.href = asked(base, chosen, { format: link.dataset.format });
       }
       for (const code of element.querySelectorAll("[data-snippet]")) {
-        const address = new URL(base, code.dataset.site);
+        const address = new URL(base, code.dataset.site).href;
         code.textContent = code.dataset.snippet
-          .replaceAll("{light}", () => address + query(chosen, {}))
-          .replaceAll("{dark}", () => address + query(chosen, { theme: "dark" }));
+          .replaceAll("{light}", () => asked(address, chosen, {}))
+          .replaceAll("{dark}", () => asked(address, chosen, { theme: "dark" }));
       }
     }
 
