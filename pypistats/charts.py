@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from pypistats import formats
 from pypistats.catalog import (
     ALL_PACKAGES,
     LABELS,
@@ -20,16 +19,17 @@ from pypistats.catalog import (
     Dimension,
 )
 from pypistats.palette import COLORS, Colors, Theme, colors_of, translucent
-from pypistats.plain_text import escaped, fitted, plain, width
+from pypistats.plain_text import escaped, fitted, width
 from pypistats.series import Grid, Values
+from pypistats.ticks import round_steps, tick_text
 
 FONT = "Inter, Open Sans, Noto Sans, DejaVu Sans, sans-serif"
 
 CATEGORIES_DRAWN = 10
 """The largest categories have a colour of their own; the rest are summed."""
 
-NAME_EMS = 16
-"""How wide a category's name may be."""
+NAME_EMS, MARK, SIDES = 16, 50, 80
+"""How wide a category's name may be, and the pixels of its mark and of the picture's sides."""
 
 SPLITS = {
     Dimension.OVERALL: "with and without mirrors",
@@ -79,6 +79,11 @@ class Size(NamedTuple):
     height: int
 
     @property
+    def name_ems(self) -> float:
+        """Return how wide a category's name may be, so that two fit beside each other."""
+        return min(NAME_EMS, ((self.width / self.unit - SIDES) / 2 - MARK) / 13)
+
+    @property
     def unit(self) -> float:
         """Return the factor: a wide picture is shown smaller than it is, in a README at 830 px."""
         return min(max(self.width / 960, 1.0), 1.5)
@@ -124,7 +129,7 @@ def figure(chart: Chart, *, theme: Theme, size: Size) -> Figure:
     colors = COLORS[theme]
     named = colors_of(chart.grid.columns, theme)
     traces = [
-        {"name": plain(LABELS.get(name, name), NAME_EMS), "x": chart.grid.days}
+        {"name": escaped(_name(name, size)), "x": chart.grid.days}
         | _trace(chart, name, named[name], size.unit)
         for name in chart.grid.columns
     ]
@@ -132,6 +137,10 @@ def figure(chart: Chart, *, theme: Theme, size: Size) -> Figure:
         (name,) = chart.grid.columns
         traces.insert(0, _area(chart.grid, name, named[name]))
     return {"data": traces, "layout": _layout(chart, colors, size)}
+
+
+def _name(category: str, size: Size) -> str:
+    return fitted(LABELS.get(category, category), size.name_ems)
 
 
 def _trace(chart: Chart, name: str, color: str, unit: float) -> Figure:
@@ -200,10 +209,10 @@ def _layout(chart: Chart, colors: Colors, size: Size) -> Figure:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 13 * unit, "color": colors.ink},
         "separators": ".,",
-        "margin": {"l": 20, "r": 24 * unit, "t": 88 * unit, "b": 40 * unit, "pad": 0},
+        "margin": {"l": 44 * unit, "r": 30 * unit, "t": 88 * unit, "b": 40 * unit, "pad": 0},
         "title": _title(chart, colors, size),
-        "xaxis": _x_axis(chart, colors, unit),
-        "yaxis": _y_axis(chart, colors, unit),
+        "xaxis": _x_axis(chart, colors, size),
+        "yaxis": _y_axis(chart, colors, size),
         "showlegend": legend,
         "legend": _legend(colors, unit),
         "barmode": "overlay" if chart.dimension is Dimension.OVERALL else "stack",
@@ -225,16 +234,17 @@ def _title(chart: Chart, colors: Colors, size: Size) -> Figure:
     """Write two lines. The markup in the second is the only one that a figure has."""
     unit = size.unit
     room = size.width - 40 * unit
-    heading = fitted(chart.title or _heading(chart), room / (14 * unit))
-    fitting = room / max(1, width(heading))
     last = f" · to {_written(chart.grid.days[-1])}" if chart.grid.days else ""
-    shown = plain(_shown(chart) + last, room / (13.5 * unit))
-    style = f"font-size:{13.5 * unit:g}px;font-weight:400;color:{colors.quiet}"
+    heading = fitted(chart.title or _heading(chart), room / (14 * unit), bold=True)
+    shown = fitted(_shown(chart) + last, room / (10 * unit))
+    large = min(21 * unit, room / max(1, width(heading, bold=True)))
+    small = min(13.5 * unit, room / width(shown))
+    style = f"font-size:{small:g}px;font-weight:400;color:{colors.quiet}"
     return {
-        "text": f"{escaped(heading)}<br><span style='{style}'>{shown}</span>",
+        "text": f"{escaped(heading)}<br><span style='{style}'>{escaped(shown)}</span>",
         "font": {
             "family": FONT,
-            "size": min(21 * unit, fitting),
+            "size": large,
             "weight": 700,
             "color": colors.ink,
         },
@@ -254,8 +264,8 @@ def _written(day: str) -> str:
     return f"{date.day} {date:%B %Y}"
 
 
-def _x_axis(chart: Chart, colors: Colors, unit: float) -> Figure:
-    days = chart.grid.days
+def _x_axis(chart: Chart, colors: Colors, size: Size) -> Figure:
+    days, unit = chart.grid.days, size.unit
     axis: Figure = {
         "type": "date",
         "showgrid": False,
@@ -266,7 +276,8 @@ def _x_axis(chart: Chart, colors: Colors, unit: float) -> Figure:
         "ticklen": 5 * unit,
         "tickcolor": colors.rule,
         "tickfont": {"family": FONT, "size": 13 * unit, "color": colors.quiet},
-        "nticks": 8,
+        "nticks": min(8, int(size.width / (120 * unit))),
+        "tickangle": 0,
         "tickformatstops": [
             {"dtickrange": [None, 27 * DAY], "value": "%-d %b"},
             {"dtickrange": ["M1", "M6"], "value": "%b %Y"},
@@ -281,6 +292,8 @@ def _x_axis(chart: Chart, colors: Colors, unit: float) -> Figure:
     }
     if days:
         axis["range"] = _room(chart)
+    else:
+        axis["showticklabels"] = False
     if 0 < len(days) <= 10:
         axis |= {"tick0": days[0], "dtick": DAY}
     return axis
@@ -295,9 +308,10 @@ def _room(chart: Chart) -> list[str]:
     return [f"{before} 12:00", f"{days[-1]} 12:00"]
 
 
-def _y_axis(chart: Chart, colors: Colors, unit: float) -> Figure:
+def _y_axis(chart: Chart, colors: Colors, size: Size) -> Figure:
+    unit = size.unit
     whole = not chart.share and chart.smooth == 1 and chart.measure is None
-    ticks = _ticks(_peak(chart), whole=whole)
+    ticks = round_steps(_peak(chart), whole=whole, most=_steps(chart, size))
     suffix = "%" if chart.share else ""
     return {
         "gridcolor": colors.grid,
@@ -309,7 +323,7 @@ def _y_axis(chart: Chart, colors: Colors, unit: float) -> Figure:
         "tickfont": {"family": FONT, "size": 13 * unit, "color": colors.quiet},
         "tickmode": "array",
         "tickvals": ticks,
-        "ticktext": [f"{_tick_text(tick, top=ticks[-1])}{suffix} " for tick in ticks],
+        "ticktext": [f"{tick_text(tick, top=ticks[-1])}{suffix} " for tick in ticks],
         "range": [0, ticks[-1]],
         "rangemode": "tozero",
         "exponentformat": "B",
@@ -332,23 +346,13 @@ def _peak(chart: Chart) -> float:
     return min(peak, 100) if chart.share else peak
 
 
-def _ticks(peak: float, *, whole: bool, most: int = 5) -> list[float]:
-    """Return round steps from 0 to `peak` or just above it, about `most` of them."""
-    if peak <= 0:
-        return [0, 1, 2, 3, 4]
-    rough = max(peak / most, 1 if whole else 0.001)
-    magnitude = 10.0 ** math.floor(math.log10(rough))
-    rounds = [factor * magnitude for factor in (1, 2, 2.5, 5, 10)]
-    step = next(each for each in rounds if each > rough * (1 - 1e-9) and not (whole and each % 1))
-    count = max(1, math.ceil(peak / step - 1e-9))
-    return [round(number * step, 9) for number in range(count + 1)]
-
-
-def _tick_text(tick: float, *, top: float) -> str:
-    """Write a tick: one axis has all its thousands either written out or as K, M and B."""
-    if top >= 10_000:
-        return formats.short_count(round(tick))
-    return f"{tick:,.0f}" if tick >= 1_000 else f"{tick:g}"
+def _steps(chart: Chart, size: Size) -> int:
+    """Return how many steps the axis of counts has room for, above a legend of many rows."""
+    font = 13 * size.unit
+    widest = max((width(_name(name, size)) for name in chart.grid.columns), default=0) * font
+    per_row = max(1, int((size.width - SIDES * size.unit) / (widest + MARK * size.unit)))
+    rows = math.ceil(len(chart.grid.columns) / per_row)
+    return max(1, min(5, int((size.height - 140 * size.unit - rows * 1.5 * font) / (2.5 * font))))
 
 
 def _legend(colors: Colors, unit: float) -> Figure:
