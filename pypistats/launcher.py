@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import fcntl
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -26,7 +27,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from sqlalchemy.exc import OperationalError
 
-from pypistats import ROOT, create_app, queries
+from pypistats import ROOT, create_app, queries, tied
 from pypistats.cli import ingest_days, yesterday
 from pypistats.config import ConfigError, load_config
 from pypistats.embedded import EmbeddedServerError, PostgresServer, ValkeyServer
@@ -263,13 +264,18 @@ def _serve(environ: dict[str, str], port: int) -> None:
     manager = _Manager()
     processes = parse_procfile((ROOT / "Procfile").read_text()).processes
     for name in LOCAL_PROCESSES:
-        manager.add_process(name, processes[name], env=environ, cwd=str(ROOT))
+        manager.add_process(name, _tied(processes[name]), env=environ, cwd=str(ROOT))
     threading.Thread(target=_announce, args=(port,), daemon=True).start()
     manager.loop()
     if manager.returncode in INTERRUPTED:
         raise KeyboardInterrupt
     if manager.returncode:
         raise LaunchError("a process of the Procfile has ended; its last lines are above")
+
+
+def _tied(command: str) -> str:
+    """Return a command that ends with this process, however that ends."""
+    return shlex.join(["exec", sys.executable, "-I", tied.__file__, str(os.getpid()), command])
 
 
 def _announce(port: int) -> None:

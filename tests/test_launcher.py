@@ -14,6 +14,7 @@ from pypistats import ingest
 from pypistats.embedded import PostgresServer, ValkeyServer
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.launch import Launch
+from tests.pipeline_processes import until
 
 ROOT = Path(__file__).parent.parent
 
@@ -80,6 +81,20 @@ def test_a_server_left_by_a_killed_launcher_is_taken_over(
     assert 177 > second.sample_days_loaded() > 0
     assert second.end(signal.SIGINT) == 0
     assert second.left_behind() == []
+
+
+def test_what_a_killed_launcher_had_started_ends_with_it(
+    open_folder: Path, launched: list[Launch], filled_url: str, valkey_server: ValkeyServer
+) -> None:
+    addresses = {"DATABASE_URL": filled_url, "REDIS_URL": valkey_server.url}
+    launched.append(launch := Launch(open_folder, **addresses))
+    launch.until("ready: ")
+    assert [command for command in launch.left_behind() if "celery" in command]
+
+    launch.process.kill()
+    launch.process.wait()
+
+    until(lambda: launch.left_behind() == [], "all has ended")
 
 
 def test_with_a_database_address_no_server_is_started(
