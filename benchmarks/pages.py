@@ -26,7 +26,12 @@ ROUNDS = 3
 LONG_TASK = 50_000
 """Microseconds; what a task takes beyond them is blocking time."""
 
-CATEGORIES = ["loading", "blink.user_timing", "devtools.timeline", "toplevel"]
+CATEGORIES = [
+    "loading",
+    "blink.user_timing",
+    "devtools.timeline",
+    "disabled-by-default-devtools.timeline",
+]
 SETTLED_SECONDS = 1.5
 STEP = 400
 

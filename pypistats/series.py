@@ -29,6 +29,10 @@ STORED_COLUMNS: Mapping[Dimension, tuple[str, ...]] = {
 """The stored columns that each dimension is read from."""
 
 
+RELEASE_GROUPS: Mapping[str, int] = {"each": 0, "major": 1, "minor": 2}
+"""How releases can be grouped, and how many parts of their numbers a group shares."""
+
+
 class CategoryRow(NamedTuple):
     """A category's downloads in the recent periods and in all days; `share` is of all, 0 to 1."""
 
@@ -164,6 +168,12 @@ def period_before(
         before = sum(daily.get(day, 0) for day in days[: period.days])
         sums[period] = before if complete else None
     return sums
+
+
+def grouped_days(days: Iterable[tuple[str, Counts]], group: str) -> list[tuple[str, Counts]]:
+    """Group the releases of each day by a key of `RELEASE_GROUPS`."""
+    parts = RELEASE_GROUPS[group]
+    return [(day, grouped_releases(counts, parts) if parts else counts) for day, counts in days]
 
 
 def grouped_releases(counts: Counts, parts: int) -> Counts:
@@ -372,8 +382,8 @@ def arrange(grid: Grid, dimension: Dimension) -> Grid:
 
 
 def _version(name: str) -> Version:
-    """Read a version; what is none comes before all others."""
+    """Read a version, or a group of releases such as 1.x; what is none comes before all others."""
     try:
-        return Version(name)
+        return Version(name.removesuffix(".x"))
     except InvalidVersion:
         return Version("0.dev0")

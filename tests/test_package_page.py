@@ -253,3 +253,29 @@ def test_each_dimension_has_a_chart_with_downloads_and_snippets(client: FlaskCli
         html,
         f".. image:: {picture}\n   :alt: Downloads of flask by system\n   :target: {target}",
     ]
+
+
+def test_the_chart_is_grouped_as_its_table_is(client: FlaskClient) -> None:
+    soup = page(client, "/packages/flask?releases=major")
+
+    figure = soup.find("figure", {"data-dimension": "version"})
+    assert figure["data-chart"] == "/api/packages/flask/chart/version?releases=major"
+    links = {link["data-format"]: link["href"] for link in figure.select("[data-format]")}
+    document = client.get(links["json"]).json
+    assert document["datasets"] == [
+        {"label": "2.x", "data": [5]},
+        {"label": "3.x", "data": [80]},
+        {"label": "2026!1.x", "data": [3]},
+        {"label": "other", "data": [2]},
+    ]
+    code = figure.select_one("code")
+    assert "/chart/version?releases=major)" in code.get_text()
+    other = soup.find("figure", {"data-dimension": "system"})
+    assert other["data-chart"] == "/api/packages/flask/chart/system"
+
+
+def test_only_releases_can_be_grouped(client: FlaskClient) -> None:
+    response = client.get("/api/packages/flask/chart/system?releases=major")
+
+    assert response.status_code == 400
+    assert response.json["error"]["parameter"] == "releases"

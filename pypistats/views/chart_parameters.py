@@ -11,6 +11,7 @@ from pypistats.catalog import NULL, OTHER, SYSTEMS, WITH_MIRRORS, WITHOUT_MIRROR
 from pypistats.charts import Kind, Size
 from pypistats.errors import ParameterError
 from pypistats.palette import Theme
+from pypistats.series import RELEASE_GROUPS
 from pypistats.views.parameters import MAJOR_VERSION, MINOR_VERSION, choice, pattern
 
 FORMATS = ("png", "svg", "json", "data", "csv", "plotly")
@@ -27,6 +28,7 @@ BELONGS = {
     "mirrors": (Dimension.OVERALL,),
     "version": (Dimension.PYTHON_MAJOR, Dimension.PYTHON_MINOR),
     "os": (Dimension.SYSTEM,),
+    "releases": (Dimension.VERSION,),
 }
 """The parameters that only some types have."""
 
@@ -39,6 +41,7 @@ class Asked(NamedTuple):
     format: str
     theme: Theme
     category: str | None
+    releases: str
     since: dt.date | None
     until: dt.date | None
     days: int | None
@@ -61,6 +64,7 @@ def asked_chart(dimension: str) -> Asked:
         format=choice("format", FORMATS) or "png",
         theme=Theme(choice("theme", tuple(Theme)) or Theme.LIGHT),
         category=_category(known),
+        releases=asked_releases(),
         since=since,
         until=until,
         days=days,
@@ -72,6 +76,11 @@ def asked_chart(dimension: str) -> Asked:
         fresh=request.args.get("nocache") == "1"
         or request.args.get("cache", "").casefold() == "false",
     )
+
+
+def asked_releases() -> str:
+    """Return how releases are to be grouped, a key of `RELEASE_GROUPS`."""
+    return choice("releases", tuple(RELEASE_GROUPS)) or "each"
 
 
 def shared_chart(dimension: Dimension) -> dict[str, str]:

@@ -80,9 +80,10 @@ def _grid(package: str, asked: Asked, loaded: Mapping[str, bool], days: int) -> 
     if shown is None:
         return Grid([], {})
     first, last = shown
+    counted = ((day, series.counts_of(asked.dimension, values)) for day, *values in rows)
     grid = series.grid(
         asked.dimension,
-        ((day, series.counts_of(asked.dimension, values)) for day, *values in rows),
+        series.grouped_days(counted, asked.releases),
         days=series.day_range(first - dt.timedelta(days=asked.smooth - 1), last),
         loaded=loaded,
         category=asked.category,

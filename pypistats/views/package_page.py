@@ -64,9 +64,6 @@ CHART_CHOICES = (
 
 CHART_FORMATS = (("png", "PNG"), ("svg", "SVG"), ("csv", "CSV"), ("json", "JSON"))
 
-RELEASE_GROUPS = {"each": 0, "major": 1, "minor": 2}
-"""How releases can be grouped, and how many parts of their numbers a group shares."""
-
 Context = dict[str, Any]
 
 
@@ -89,7 +86,7 @@ def package_context(
         "marks": marks,
         "missing": series.day_runs(marks.missing),
         "suspect": series.day_runs(marks.suspect),
-        "tables": _tables(days, last_day, RELEASE_GROUPS[releases]),
+        "tables": _tables(days, last_day, releases),
         "releases": releases,
         "titles": TITLES,
         "jumps": JUMPS,
@@ -118,7 +115,7 @@ def _before(
 
 
 def _tables(
-    days: list[queries.DayCounts], last_day: dt.date | None, release_parts: int
+    days: list[queries.DayCounts], last_day: dt.date | None, releases: str
 ) -> dict[Dimension, list[series.CategoryRow]]:
     """Return a table for each dimension; none at all while nothing is loaded."""
     if last_day is None:
@@ -129,8 +126,8 @@ def _tables(
     groups: dict[Dimension, Callable[[Counts], Counts]] = {
         Dimension.PYTHON_MAJOR: series.python_major
     }
-    if release_parts:
-        groups[Dimension.VERSION] = functools.partial(series.grouped_releases, parts=release_parts)
+    if parts := series.RELEASE_GROUPS[releases]:
+        groups[Dimension.VERSION] = functools.partial(series.grouped_releases, parts=parts)
     return {
         dimension: series.table(
             _counts(days, dimension), starts, rows=TABLE_ROWS, group=groups.get(dimension)

@@ -25,9 +25,9 @@ from pypistats.catalog import (
 )
 from pypistats.kept import Scope
 from pypistats.sparkline import Sparkline, sparkline
-from pypistats.views.chart_parameters import shared_chart
-from pypistats.views.package_page import RELEASE_GROUPS, package_context
-from pypistats.views.parameters import choice, known_name
+from pypistats.views.chart_parameters import asked_releases, shared_chart
+from pypistats.views.package_page import package_context
+from pypistats.views.parameters import known_name
 from pypistats.views.scope import all_packages, is_tracked
 
 bp = Blueprint("pages", __name__)
@@ -176,7 +176,7 @@ def _endpoints() -> tuple[reference.Endpoint, ...]:
 def package(name: str) -> AnyResponse:
     """Show one package. Other spellings of its name redirect to the one that PyPI uses."""
     canonical = known_name(name)
-    releases = choice("releases", tuple(RELEASE_GROUPS)) or "each"
+    releases = asked_releases()
     if name != canonical:
         queries.recent(canonical)
         return redirect(url_for("pages.package", name=canonical), code=301)
