@@ -33,6 +33,10 @@ from pypistats.views import (
 from pypistats.views.filters import register_filters
 from pypistats.workers import celery_settings
 
+MOST_AT_THE_DATABASE = 8
+"""How many threads of a process ask it at a time; a thread that waits for what is drawn or fetched
+holds no connection."""
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -53,7 +57,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.config.update(load_config(environ))
     app.config["SQLALCHEMY_DATABASE_URI"] = app.config["DATABASE_URL"]
-    options = _engine_options(app.config["WEB_THREADS"])
+    options = _engine_options(min(app.config["WEB_THREADS"], MOST_AT_THE_DATABASE))
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options | {"pool_pre_ping": True}
     reads = options | {"url": app.config["DATABASE_URL"], "isolation_level": "AUTOCOMMIT"}
     app.config["SQLALCHEMY_BINDS"] = {READS: reads}
@@ -65,7 +69,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
 
 def _engine_options(threads: int) -> dict[str, Any]:
-    """Return a connection for each thread and two more.
+    """Return a connection for each of so many threads and two more.
 
     By the others the data revision is read, a day is held that is being loaded, and the budget
     is kept. The keepalives end a wait for a server that has gone without a word.

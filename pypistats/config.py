@@ -301,7 +301,7 @@ SETTINGS = (
     ),
     Setting(
         "RENDER_PLACES",
-        "3",
+        "9",
         "how many requests of a web process may wait for a picture; the next one answers 503 at"
         " once. Fewer than half of `WEB_THREADS`, so that other requests needn't wait",
         _whole_number(1, 1_000),
@@ -314,7 +314,7 @@ SETTINGS = (
     Setting("PORT", "5000", "the port gunicorn listens on", _whole_number(1, 65_535)),
     Setting("WEB_CONCURRENCY", "2", "gunicorn's worker processes", _whole_number(1, 1_000)),
     Setting("WORKER_CONCURRENCY", "2", "tasks that `worker` does at once", _whole_number(1, 1_000)),
-    Setting("WEB_THREADS", "8", "threads in each worker process", _whole_number(1, 1_000)),
+    Setting("WEB_THREADS", "20", "threads in each worker process", _whole_number(1, 1_000)),
 )
 
 

@@ -48,11 +48,11 @@ def test_defaults_hold_where_nothing_is_set() -> None:
         "REVISION_SECONDS": 1,
         "BROWSER_PATH": None,
         "RENDER_SECONDS": 15,
-        "RENDER_PLACES": 3,
+        "RENDER_PLACES": 9,
         "HOST": "0.0.0.0",
         "PORT": 5000,
         "WEB_CONCURRENCY": 2,
-        "WEB_THREADS": 8,
+        "WEB_THREADS": 20,
         "WORKER_CONCURRENCY": 2,
     }
 
