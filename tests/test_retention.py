@@ -72,6 +72,8 @@ def test_a_purge_leaves_the_work_to_one_that_is_at_it(app: Flask) -> None:
     with psycopg2.connect(app.config["DATABASE_URL"].replace("+psycopg2", "")) as other:
         other.cursor().execute("select pg_advisory_lock(%s)", (retention.PURGE_LOCK,))
         assert retention.purge_before(APRIL_FIRST) == []
+        # A closed connection's lock is held until its server process has ended.
+        other.cursor().execute("select pg_advisory_unlock_all()")
     other.close()
 
     assert retention.purge_before(APRIL_FIRST) == ["daily_2026_01"]
