@@ -2,8 +2,6 @@
 
 import shutil
 
-from choreographer.browsers.chromium import Chromium
-
 NAMES = (
     "chromium-headless-shell",
     "chrome-headless-shell",
@@ -22,5 +20,15 @@ def find_browser(named: str | None) -> str | None:
     if named:
         return shutil.which(named)
     found = (path for name in NAMES if (path := shutil.which(name)))
-    # The last resort is what `kaleido_get_chrome` has downloaded, or a less usual name on PATH.
-    return next(found, None) or Chromium.find_browser(skip_local=False, skip_typical=True)
+    return next(found, None) or _last_resort()
+
+
+def _last_resort() -> str | None:
+    """Return what `kaleido_get_chrome` has downloaded, or a less usual name on PATH."""
+    from choreographer.browsers.chromium import Chromium  # noqa: PLC0415
+
+    return Chromium.find_browser(skip_local=False, skip_typical=True)
+
+
+class ChromeGoneError(Exception):
+    """Chrome or its tab has ended while it was needed."""

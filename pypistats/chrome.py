@@ -24,6 +24,7 @@ from kaleido import Kaleido, PageGenerator
 from kaleido.errors import KaleidoError
 
 from pypistats import chrome_guard
+from pypistats.browsers import ChromeGoneError
 from pypistats.chrome_folder import ChromeFolder
 
 logger = logging.getLogger(__name__)
@@ -64,10 +65,6 @@ GARBAGE_AFTER = 20
 
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "FONTCONFIG_PATH")
 """The variables that Chrome may see: the others hold passwords."""
-
-
-class ChromeGoneError(Exception):
-    """Chrome or its tab has ended while it was needed."""
 
 
 class FigureError(ValueError):

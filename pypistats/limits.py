@@ -5,22 +5,26 @@ What is dear is counted in Redis for all processes, and in each while Redis is o
 """
 
 import contextlib
+import functools
 import hashlib
 import ipaddress
 import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import redis
 from flask import Flask, Response, current_app, g, request
-from flask_limiter import Limiter, RateLimitExceeded
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pypistats.config import Quota
+
+if TYPE_CHECKING:
+    from flask_limiter import Limiter
+
 
 REDIS_SECONDS = 0.5
 """How long Redis may take to connect and to answer before the process counts by itself."""
@@ -170,8 +174,15 @@ class _Limits:
 
     def __init__(self, app: Flask) -> None:
         self._windows = {Cost.CACHED: _Window(), Cost.COMPUTED: _Window()}
-        self._limiter = _limiter(app.config["REDIS_URL"])
-        self._shared = {
+        self._address = app.config["REDIS_URL"]
+
+    @functools.cached_property
+    def _limiter(self) -> "Limiter":
+        return _limiter(self._address)
+
+    @functools.cached_property
+    def _shared(self) -> dict[Cost, Callable[[], None]]:
+        return {
             cost: self._limiter.shared_limit(_limit_text, scope=cost)(count)
             for cost, count in _COUNTED.items()
         }
@@ -182,6 +193,8 @@ class _Limits:
         if window is not None:
             remaining, seconds = window.count(client, quota)
             return _Spent(cost, quota, remaining, seconds)
+        from flask_limiter import RateLimitExceeded  # noqa: PLC0415
+
         g.limited = quota
         try:
             self._shared[cost]()
@@ -201,12 +214,14 @@ class _Limits:
         return quota.amount, quota.seconds
 
 
-def _limiter(address: str | None) -> Limiter:
+def _limiter(address: str | None) -> "Limiter":
     """Make a limiter on Redis that counts in the process while it is away.
 
     It is bound to an app of its own: its hooks would cost every cached answer 26 microseconds, and
-    what counts an answer needs none of them.
+    what counts an answer needs none of them. Most processes give no dear answer, and import none.
     """
+    from flask_limiter import Limiter  # noqa: PLC0415
+
     options = {
         "socket_timeout": REDIS_SECONDS,
         "socket_connect_timeout": REDIS_SECONDS,

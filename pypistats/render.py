@@ -1,7 +1,8 @@
 """PRESENT: pictures of figures, drawn by one Chrome in each web process.
 
 Chrome is started by the first picture, never before, so that no process inherits one by a fork.
-Whatever happens to it, a call returns its own picture or raises, within its time.
+Whatever happens to it, a call returns its own picture or raises, within its time. What draws is
+imported by the first picture as well: it takes a web process's start a third longer.
 """
 
 import logging
@@ -11,13 +12,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
-from PIL import Image
 
-from pypistats.browsers import find_browser
-from pypistats.chrome import Chrome, ChromeGoneError
+from pypistats.browsers import ChromeGoneError, find_browser
+
+if TYPE_CHECKING:
+    from pypistats.chrome import Chrome
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +85,8 @@ def shrink(png: bytes) -> bytes:
 
     The colour of its corner, which is the background, stays exactly what it was.
     """
+    from PIL import Image  # noqa: PLC0415
+
     image = Image.open(BytesIO(png)).convert("RGB")
     reduced = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     palette = reduced.getpalette() or []
@@ -164,14 +168,16 @@ class Renderer:
         self._broken_until = time.monotonic() + LATER
         raise RenderUnavailableError(BROKEN, LATER)
 
-    def _ready_chrome(self, end: float) -> Chrome:
+    def _ready_chrome(self, end: float) -> "Chrome":
         if self._chrome and (self._chrome.gone or self._chrome.pictures >= MOST_PICTURES):
             self.close()
         if not self._chrome:
             self._chrome = self._started_chrome(end)
         return self._chrome
 
-    def _started_chrome(self, end: float) -> Chrome:
+    def _started_chrome(self, end: float) -> "Chrome":
+        from pypistats.chrome import Chrome  # noqa: PLC0415
+
         browser = find_browser(self._browser)
         if browser is None:
             raise RenderUnavailableError("This server has no browser to draw with.", MUCH_LATER)
