@@ -61,13 +61,13 @@ def search(prefix: str, *, limit: int, offset: int = 0) -> list[FoundPackage]:
 def found_among(names: Sequence[str], *, limit: int) -> list[FoundPackage]:
     """Return those of the names that are packages, the most downloaded first.
 
-    Each is looked up in the index by itself, since the planner would rather read all packages.
+    The index of names is searched for them all at once. The planner must not see how many they
+    are, or it would rather read all packages by popularity.
     """
     rows = execute(
         "with found as materialized ("
-        " select p.name, p.last_month from unnest(cast(:names as text[])) asked (name)"
-        " cross join lateral ("
-        "  select name, last_month from packages where packages.name = asked.name offset 0) p)"
+        " select name, last_month from packages"
+        " where name = any(cast((select cast(:names as text[])) as text[])))"
         " select name, last_month from found order by last_month desc, name limit :limit",
         names=f"{{{','.join(names)}}}",
         limit=limit,
