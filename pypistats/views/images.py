@@ -1,15 +1,13 @@
 """Charts: as pictures, and as the data and the figure that they are drawn from."""
 
-import csv
 import datetime as dt
-import io
 from collections.abc import Mapping
 from contextlib import nullcontext
 
 import orjson
 from flask import Blueprint, Response, current_app
 
-from pypistats import charts, queries, reading, render, series
+from pypistats import charts, queries, reading, render, series, tables
 from pypistats.answers import kept
 from pypistats.charts import Chart
 from pypistats.limits import Cost, spend
@@ -23,7 +21,7 @@ MIMETYPES = {
     "svg": "image/svg+xml",
     "json": "application/json",
     "data": "application/json",
-    "csv": "text/csv",
+    "csv": tables.MIMETYPE,
     "plotly": "application/json",
 }
 
@@ -107,21 +105,14 @@ def _document(chart: Chart) -> bytes:
     return orjson.dumps(document | {"suspect": suspect} if suspect else document)
 
 
-def _table(chart: Chart) -> bytes:
+def _table(chart: Chart) -> str:
     """Write the data as CSV: a row for each day, a column for each category."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["date", *map(_harmless, chart.grid.columns)])
-    writer.writerows(zip(chart.grid.days, *chart.grid.columns.values(), strict=True))
-    return text.getvalue().encode()
+    columns = chart.grid.columns
+    rows = zip(chart.grid.days, *columns.values(), strict=True)
+    return tables.csv_text(["date", *columns], rows)
 
 
-def _harmless(name: str) -> str:
-    """Keep a spreadsheet from taking a category's name, which is free text, for a formula."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
-
-
-def _body(chart: Chart, asked: Asked) -> bytes:
+def _body(chart: Chart, asked: Asked) -> str | bytes:
     if asked.format == "csv":
         return _table(chart)
     if asked.format in ("json", "data"):
