@@ -25,6 +25,7 @@ PAGES = {
     "package": "/packages/requests",
     "all-packages": "/packages/__all__",
     "top": "/top",
+    "compare": "/compare?packages=requests,httpx,flask",
     "status": "/status",
     "api": "/api",
     "faqs": "/faqs",
@@ -34,10 +35,10 @@ PAGES = {
 WIDTHS = {1440: 720, 390: 390}
 """The width of the window, and that of the picture."""
 
-LONGEST = 2_400
+LONGEST = 2_000
 """Pixels of a page that are taken; what is below is more of the same."""
 
-COLORS = 96
+COLORS = 64
 
 
 @click.command()
@@ -74,14 +75,20 @@ def take(browser: Browser, url: str, width: int, theme: str) -> Image.Image:
     height = min(page.evaluate("document.documentElement.scrollHeight"), LONGEST)
     for top in range(0, height, 600):
         page.evaluate(f"() => scrollTo(0, {top})")
-        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(50)
+        page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
     page.evaluate("() => scrollTo(0, 0)")
     page.set_viewport_size({"width": width, "height": height})
     page.wait_for_load_state("networkidle")
+    page.wait_for_function("() => !document.querySelector('[aria-busy=true]')")
     taken = Image.open(io.BytesIO(page.screenshot()))
     page.close()
     size = WIDTHS[width], round(taken.height * WIDTHS[width] / width)
-    return taken.convert("RGB").resize(size, Image.Resampling.LANCZOS).quantize(COLORS)
+    return (
+        taken.convert("RGB")
+        .resize(size, Image.Resampling.LANCZOS)
+        .quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    )
 
 
 if __name__ == "__main__":

@@ -279,3 +279,17 @@ def test_only_releases_can_be_grouped(client: FlaskClient) -> None:
 
     assert response.status_code == 400
     assert response.json["error"]["parameter"] == "releases"
+
+
+def test_a_page_is_small_however_much_there_is(app: Flask, client: FlaskClient) -> None:
+    keep(app, INFO._replace(required=tuple(f"needs-{number}" for number in range(100))))
+    day = DAY - dt.timedelta(days=1)
+    maps = {f"{major}.{minor}": 10**9 + minor for major in range(1, 6) for minor in range(40)}
+    row = package_day("flask", day, version=maps, python_minor=maps, installer=maps, system=maps)
+    with app.app_context():
+        ingest.ingest_day(day, FixedSource(row))
+
+    response = client.get("/packages/flask", headers={"Accept-Encoding": "br"})
+
+    assert response.content_encoding == "br"
+    assert len(response.data) < 30_000

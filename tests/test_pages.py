@@ -70,9 +70,9 @@ def test_the_start_page_sums_all_packages_and_ranks_them(client: FlaskClient) ->
         "1,295",
         "×130on the day before",
         "1,305",
-        "nothing to compare with",
+        "not compared: days are missing",
         "1,305",
-        "nothing to compare with",
+        "not compared: days are missing",
     ]
     assert [li.get_text(" ", strip=True) for li in soup.select(".ranking li")] == [
         "flask 1,245",
@@ -104,8 +104,8 @@ def test_a_package_page_has_the_recent_counts(client: FlaskClient) -> None:
     assert counts == ["1,235", "1,245", "1,245", "1,245"]
     assert [dd.get_text() for dd in soup.select(".recent dd.small")] == [
         "×124 on the day before",
-        "nothing to compare with",
-        "nothing to compare with",
+        "not compared: days are missing",
+        "not compared: days are missing",
         "since 2026-03-14",
     ]
     assert "Number 1 of all packages" in soup.main.get_text()

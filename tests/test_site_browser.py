@@ -237,3 +237,31 @@ def test_nothing_moves_for_who_asks_for_that(open_tab: OpenTab, server_url: str)
     tab.page.emulate_media(reduced_motion="reduce")
 
     assert tab.page.evaluate(duration) == "0s"
+
+
+def test_a_series_is_downloaded_as_csv(open_tab: OpenTab, server_url: str) -> None:
+    tab = open_tab(f"{server_url}/packages/flask", script=False)
+
+    with tab.page.expect_download() as download:
+        data = tab.page.locator("section[aria-labelledby=data]")
+        data.get_by_role("link", name="python minor", exact=True).click()
+
+    assert download.value.suggested_filename == "flask-python_minor.csv"
+    lines = download.value.path().read_text().splitlines()
+    assert lines == ["date,3.9,3.12,null", f"{DAY},20,30,4"]
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_name_leads_to_its_page_and_from_there_to_a_comparison(
+    open_tab: OpenTab, server_url: str, script: bool
+) -> None:
+    tab = open_tab(server_url, script=script)
+    expect(tab.page.get_by_label("Package name")).to_be_focused()
+    tab.page.get_by_label("Package name").fill("Flask")
+    tab.page.get_by_role("button", name="Search").click()
+    expect(tab.page).to_have_url(f"{server_url}/packages/flask")
+
+    tab.page.get_by_label("Compare with").fill("flask-caching")
+    tab.page.get_by_role("button", name="Compare", exact=True).click()
+
+    expect(tab.page.get_by_role("heading", level=1)).to_have_text("flask, flask-caching")
