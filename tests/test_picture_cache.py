@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from io import BytesIO
 from threading import Event, Semaphore
 
 import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
+from PIL import Image
 
 from pypistats import create_app, ingest
 from pypistats.answers import kept
@@ -15,7 +17,8 @@ from pypistats.catalog import normalize_name
 from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
 from pypistats.limits import Cost, spend
-from pypistats.render import place
+from pypistats.render import place, render_image
+from tests.figures import figure
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.made import Maker, bump
 
@@ -44,6 +47,16 @@ def drawing(app: Flask, maker: Maker) -> Iterator[Flask]:
     yield site
     with site.app_context():
         db.engine.dispose()
+
+
+def test_the_app_draws_with_its_settings(app: Flask) -> None:
+    with app.app_context():
+        png = render_image(figure(), width=400, height=200, scale=2, image_format="png")
+        svg = render_image(figure(), width=400, height=200, scale=2, image_format="svg")
+    app.extensions["renderer"].close()
+
+    assert Image.open(BytesIO(png)).size == (800, 400)
+    assert svg.startswith(b"<svg ")
 
 
 def test_who_finds_no_place_is_refused_at_once_if_there_is_no_picture(

@@ -14,12 +14,11 @@ from typing import Any, ClassVar
 
 import psutil
 import pytest
-from flask import Flask
 from PIL import Image
 
 from pypistats import chrome, render
 from pypistats.chrome import FigureError
-from pypistats.render import Renderer, RenderUnavailableError, render_image, shrink
+from pypistats.render import Renderer, RenderUnavailableError, shrink
 from tests import chrome_processes
 from tests.figures import endless_figure, figure
 
@@ -335,13 +334,3 @@ def test_a_png_is_shrunk_to_a_third_and_keeps_its_background(renderer: Renderer)
         assert len(small) < len(png) / 2
         assert size(small) == (1200, 600)
         assert Image.open(BytesIO(small)).convert("RGB").getpixel((0, 0)) == background
-
-
-def test_the_app_draws_with_its_settings(app: Flask) -> None:
-    with app.app_context():
-        png = render_image(figure(), width=400, height=200, scale=2, image_format="png")
-        svg = render_image(figure(), width=400, height=200, scale=2, image_format="svg")
-    app.extensions["renderer"].close()
-
-    assert size(png) == (800, 400)
-    assert svg.startswith(b"<svg ")
