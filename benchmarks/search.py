@@ -10,12 +10,14 @@ import contextlib
 import datetime as dt
 import io
 import shutil
+import signal
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+from types import FrameType
 
 import click
 import flask_migrate
@@ -38,6 +40,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 @click.option("--requests", type=click.IntRange(100), default=3_000, show_default=True)
 def main(requests: int) -> None:
     """Measure searches among more and more names, and print a table."""
+    signal.signal(signal.SIGTERM, _interrupt)
     _print("", "names", "p50 ms", "p99 ms", "max ms")
     with _server() as url:
         app = create_app({"DATABASE_URL": url})
@@ -50,6 +53,10 @@ def main(requests: int) -> None:
             _measure(app, "slips", size, _slips(names, requests))
         _execute(url, "update packages set last_month = last_month + 1")
         _measure(app, "beginnings after an ingest", size, _beginnings(names, requests))
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
