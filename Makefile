@@ -15,7 +15,7 @@ INSTALL = install() { \
 	| awk '/^ *Collecting / { printf "."; fflush() } END { print "" }'; \
 	if [ -e $@.ok ]; then mv $@.ok $@; else tail -n 30 $@.log; exit 1; fi; }; install
 
-.PHONY: run test check format bench bench-charts bench-pages screenshots demo-bigquery clean
+.PHONY: run test check format bench bench-charts bench-pages bench-serving screenshots demo-bigquery clean
 
 run: $(VENV)/dev
 	@$(BIN)/python -m pypistats.browser_setup
@@ -57,6 +57,9 @@ PIP_clickhouse := --no-deps
 
 bench: $(VENV)/test
 	@$(BIN)/python -m benchmarks.load
+
+bench-serving: $(VENV)/test
+	@$(BIN)/python -m benchmarks.serving
 
 bench-charts: $(VENV)/bench
 	@$(BIN)/python -m pypistats.browser_setup

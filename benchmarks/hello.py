@@ -1,0 +1,10 @@
+"""The least that a WSGI server can be asked for, to compare with."""
+
+from collections.abc import Callable
+from typing import Any
+
+
+def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> tuple[bytes]:
+    """Answer hello."""
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
+    return (b"hello",)
