@@ -15,7 +15,7 @@ from tests.fixed_source import made_up_day
 from tests.fixtures_pipeline import MISSING_DAY, Pipeline, StartPipeline
 from tests.pipeline_processes import Valkey, until
 
-LARGE_DAY = made_up_day(MISSING_DAY, 12_000)
+LARGE_DAY = made_up_day(MISSING_DAY, 20_000)
 
 
 @pytest.fixture(scope="module")
