@@ -7,15 +7,14 @@ from typing import Any, NamedTuple
 import orjson
 from flask import Blueprint, Response, current_app, render_template, request
 
-from pypistats import charts, comparison, package_lists, queries, reading, render, series, tables
+from pypistats import comparison, package_lists, queries, reading, render, series
 from pypistats.answers import kept
 from pypistats.catalog import WITH_MIRRORS, WITHOUT_MIRRORS, Dimension
 from pypistats.charts import Chart
 from pypistats.comparison import MOST_PACKAGES, Mode
-from pypistats.limits import Cost, spend
 from pypistats.series import Grid
 from pypistats.views.chart_parameters import RANGES, Asked, asked_chart
-from pypistats.views.images import MIMETYPES, PICTURES, SVG_POLICY
+from pypistats.views.images import MIMETYPES, PICTURES, SVG_POLICY, drawn
 from pypistats.views.pages import kept_page
 from pypistats.views.parameters import choice, several_names
 
@@ -149,21 +148,7 @@ def _compare(packages: list[str], mode: Mode, asked: Asked, days: int) -> _Compa
 def _body(found: _Comparison, mode: Mode, asked: Asked, *, unknown: list[str]) -> str | bytes:
     if asked.format == "json":
         return orjson.dumps(_document(found.grid, mode, asked, unknown))
-    if asked.format == "csv":
-        columns = found.grid.columns
-        rows = zip(found.grid.days, *columns.values(), strict=True)
-        return tables.csv_text(["date", *columns], rows)
-    figure = charts.figure(_chart(found, mode, asked), theme=asked.theme, size=asked.size)
-    if asked.format == "plotly":
-        return orjson.dumps(figure)
-    spend(Cost.RENDER)
-    return render.render_image(
-        figure,
-        width=asked.size.width,
-        height=asked.size.height,
-        scale=asked.scale,
-        image_format=asked.format,
-    )
+    return drawn(_chart(found, mode, asked), asked)
 
 
 def _document(grid: Grid, mode: Mode, asked: Asked, unknown: list[str]) -> dict[str, Any]:

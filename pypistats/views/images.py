@@ -105,18 +105,16 @@ def _document(chart: Chart) -> bytes:
     return orjson.dumps(document | {"suspect": suspect} if suspect else document)
 
 
-def _table(chart: Chart) -> str:
-    """Write the data as CSV: a row for each day, a column for each category."""
-    columns = chart.grid.columns
-    rows = zip(chart.grid.days, *columns.values(), strict=True)
-    return tables.csv_text(["date", *columns], rows)
-
-
 def _body(chart: Chart, asked: Asked) -> str | bytes:
+    return _document(chart) if asked.format in ("json", "data") else drawn(chart, asked)
+
+
+def drawn(chart: Chart, asked: Asked) -> str | bytes:
+    """Return a chart as CSV, a row for each day, as plotly.js's figure or as a picture."""
     if asked.format == "csv":
-        return _table(chart)
-    if asked.format in ("json", "data"):
-        return _document(chart)
+        columns = chart.grid.columns
+        rows = zip(chart.grid.days, *columns.values(), strict=True)
+        return tables.csv_text(["date", *columns], rows)
     figure = charts.figure(chart, theme=asked.theme, size=asked.size)
     if asked.format == "plotly":
         return orjson.dumps(figure)
