@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
 
-from pypistats import queries
+from pypistats import encodings, queries
 from pypistats.errors import ParameterError
 from pypistats.extensions import cache
 from pypistats.front import DATA, STALE, Environ, Front, Policy, Prepared, StartResponse
@@ -176,7 +176,22 @@ def _tell_how_long(response: Response) -> Response:
     """Let errors be kept for a moment, and what says nothing of it not at all."""
     if not isinstance(response, KeptResponse):
         response.headers.setdefault("Cache-Control", _HOW_LONG.get(response.status_code, NO_STORE))
+        _compress(response)
     return response
+
+
+def _compress(response: Response) -> None:
+    """Compress what is not kept, as errors and the status are, for a client that takes that."""
+    if response.is_streamed or response.content_encoding or response.mimetype is None:
+        return
+    body = response.get_data()
+    if not encodings.is_compressible(response.mimetype, len(body)):
+        return
+    response.vary.add("Accept-Encoding")
+    encoding = encodings.chosen(request.headers.get("Accept-Encoding", ""))
+    if encoding != encodings.IDENTITY:
+        response.set_data(encodings.compress(body, encoding))
+        response.content_encoding = encoding
 
 
 def _files(app: Flask) -> list[Path]:

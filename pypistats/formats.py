@@ -27,7 +27,7 @@ def percent(share: float) -> str:
     return "< 0.1 %" if 0 < share < 0.001 else f"{share:.1%}".replace("%", " %")
 
 
-def change(now: int, before: int) -> str:
+def change(now: int, before: float) -> str:
     """Write how much more or less `now` is than `before`, signed; empty where there was nothing.
 
     From ten times on it is a factor, since nobody reads +4,321 %.

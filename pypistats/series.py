@@ -154,20 +154,42 @@ def _period_sums(
         yield dict(running) if group is None else group(running)
 
 
+class PeriodBefore(NamedTuple):
+    """The downloads in the period before a recent one, and how many days of both are loaded."""
+
+    downloads: int
+    days: int
+    recent_days: int
+    period: Period
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether no day of the two is missing."""
+        return self.days == self.recent_days == self.period.days
+
+    @property
+    def comparable(self) -> float:
+        """Return the downloads that its daily mean makes in as many days as the recent one has."""
+        return self.downloads * self.recent_days / self.days
+
+
 def period_before(
     daily: Mapping[str, int], loaded: Container[str], last_day: dt.date
-) -> dict[Period, int | None]:
-    """Return the downloads in the 1, 7 and 30 days before the recent periods.
+) -> dict[Period, PeriodBefore | None]:
+    """Return what the recent periods are compared with: the 1, 7 and 30 days before them.
 
-    It is None for a period that can't be compared, because it or the recent one lacks a day.
+    It is None for a period that can't be compared, because more than half of the days of it or of
+    the recent one are missing.
     """
-    sums: dict[Period, int | None] = {}
+    periods: dict[Period, PeriodBefore | None] = {}
     for period in Period:
         days = day_range(last_day - dt.timedelta(days=2 * period.days - 1), last_day)
-        complete = all(day in loaded for day in days)
-        before = sum(daily.get(day, 0) for day in days[: period.days])
-        sums[period] = before if complete else None
-    return sums
+        before = [day for day in days[: period.days] if day in loaded]
+        recent = sum(day in loaded for day in days[period.days :])
+        downloads = sum(daily.get(day, 0) for day in before)
+        enough = 2 * min(len(before), recent) >= period.days
+        periods[period] = PeriodBefore(downloads, len(before), recent, period) if enough else None
+    return periods
 
 
 def grouped_days(days: Iterable[tuple[str, Counts]], group: str) -> list[tuple[str, Counts]]:

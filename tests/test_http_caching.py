@@ -175,6 +175,20 @@ def test_what_is_long_is_compressed_and_varies_by_it(
     assert response.content_length == len(response.data) < len(plain.data)
 
 
+@pytest.mark.parametrize("path", ["/status", "/nothing", "/packages/unknown", "/search?q=%25"])
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip"])
+def test_pages_that_are_not_kept_are_compressed_too(
+    client: FlaskClient, path: str, encoding: str
+) -> None:
+    plain = client.get(path)
+    response = client.get(path, headers={"Accept-Encoding": encoding})
+
+    assert (response.content_encoding, response.data) == (encoding, compress(plain.data, encoding))
+    assert response.content_length == len(response.data) < len(plain.data)
+    assert response.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert plain.content_encoding is None
+
+
 @pytest.fixture
 def site(app: Flask) -> Iterator[FlaskClient]:
     """Give a client of a site with /made/<package>."""

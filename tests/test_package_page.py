@@ -126,6 +126,24 @@ def rows(soup: BeautifulSoup) -> list[tuple[str, str]]:
     return [(row.th.get_text(), row.td.get_text()) for row in section.select("tbody tr")]
 
 
+def test_a_week_that_lacks_a_day_is_compared_by_daily_means(
+    app: Flask, client: FlaskClient
+) -> None:
+    ago = {1: 10, 2: 10, 3: 10, 7: 40, 8: 40, 9: 40, 10: 40, 11: 40, 12: 40, 13: 40}
+    with app.app_context():
+        for days, downloads in ago.items():
+            day = DAY - dt.timedelta(days=days)
+            ingest.ingest_day(day, FixedSource(package_day("flask", day, downloads=downloads)))
+
+    soup = page(client)
+
+    day, week, month = soup.select(".recent .card")[:3]
+    assert words(day).endswith("on the day before")
+    assert words(week) == "Last week 120 \N{MINUS SIGN}25.0 % on the week before, by daily means"
+    assert week.find("span")["title"] == "280 before, in 7 of 7 days; now in 4 of 7"
+    assert words(month).endswith("not compared: days are missing")
+
+
 def test_releases_are_grouped_at_choice(client: FlaskClient) -> None:
     assert rows(page(client))[0] == ("3.1.2", "50")
     assert rows(page(client, "/packages/flask?releases=major")) == [

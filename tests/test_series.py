@@ -1,6 +1,7 @@
 """Shaping of stored days into points, totals, tables and grids."""
 
 import datetime as dt
+from collections.abc import Iterable
 
 import orjson
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from pypistats import series
 from pypistats.catalog import Dimension, Period
-from pypistats.series import CategoryRow, Grid, Shape
+from pypistats.series import CategoryRow, Grid, PeriodBefore, Shape
 
 COUNTS = st.dictionaries(
     st.sampled_from(["2.7", "3.9", "3.10", "3.100", "null", "other"]),
@@ -345,25 +346,54 @@ def test_shares_make_up_the_whole(grid: Grid) -> None:
             assert share == pytest.approx(100 if downloads else 0)
 
 
-def test_a_period_is_compared_with_the_one_before_it() -> None:
-    last = dt.date(2026, 3, 15)
-    days = series.day_range(last - dt.timedelta(days=20), last)
-    daily = {day: place for place, day in enumerate(days)}
-
-    before = series.period_before(daily, days, last)
-
-    assert before == {
-        Period.DAY: 19,
-        Period.WEEK: sum(range(7, 14)),
-        Period.MONTH: None,
-    }
+LAST = dt.date(2026, 3, 15)
+SIXTY_DAYS = series.day_range(LAST - dt.timedelta(days=59), LAST)
 
 
-def test_a_period_that_lacks_a_day_is_compared_with_nothing() -> None:
-    last = dt.date(2026, 3, 15)
-    days = series.day_range(last - dt.timedelta(days=59), last)
-    loaded = set(days) - {"2026-03-05"}
+def before(*, missing: Iterable[int] = ()) -> dict[Period, tuple[int, int, int] | None]:
+    """Return (downloads, days, recent days) of each period, where a day has as many downloads as
+    its place, 1 to 60, and the days of the places in `missing` are not loaded."""
+    daily = {day: place for place, day in enumerate(SIXTY_DAYS, 1) if place not in set(missing)}
+    found = series.period_before(daily, daily, LAST)
+    return {period: each and each[:3] for period, each in found.items()}
 
-    before = series.period_before({"2026-03-14": 5}, loaded, last)
 
-    assert before == {Period.DAY: 5, Period.WEEK: None, Period.MONTH: None}
+@pytest.mark.parametrize(
+    ("missing", "day", "week", "month"),
+    [
+        pytest.param([], (59, 1, 1), (350, 7, 7), (465, 30, 30), id="nothing is missing"),
+        pytest.param([50], (59, 1, 1), (300, 6, 7), (465, 30, 29), id="a day before"),
+        pytest.param([58], (59, 1, 1), (350, 7, 6), (465, 30, 29), id="a recent day"),
+        pytest.param([59], None, (350, 7, 6), (465, 30, 29), id="the day before the last"),
+        pytest.param(
+            range(54, 57), (59, 1, 1), (350, 7, 4), (465, 30, 27), id="less than half of a week"
+        ),
+        pytest.param(range(54, 58), (59, 1, 1), None, (465, 30, 26), id="more than half of it"),
+        pytest.param(
+            range(1, 16), (59, 1, 1), (350, 7, 7), (345, 15, 30), id="half of the month before"
+        ),
+        pytest.param(range(1, 17), (59, 1, 1), (350, 7, 7), None, id="more than half of that"),
+    ],
+)
+def test_a_period_is_compared_if_half_of_its_days_and_of_those_before_are_there(
+    missing: Iterable[int],
+    day: tuple[int, int, int] | None,
+    week: tuple[int, int, int] | None,
+    month: tuple[int, int, int] | None,
+) -> None:
+    assert before(missing=missing) == {Period.DAY: day, Period.WEEK: week, Period.MONTH: month}
+
+
+@pytest.mark.parametrize(
+    ("stored", "comparable", "is_whole"),
+    [
+        (PeriodBefore(700, 7, 7, Period.WEEK), 700, True),
+        (PeriodBefore(600, 6, 7, Period.WEEK), 700, False),
+        (PeriodBefore(700, 7, 4, Period.WEEK), 400, False),
+        (PeriodBefore(500, 5, 5, Period.WEEK), 500, False),
+    ],
+)
+def test_the_means_of_a_day_are_compared(
+    stored: PeriodBefore, comparable: float, is_whole: bool
+) -> None:
+    assert (stored.comparable, stored.is_whole) == (comparable, is_whole)

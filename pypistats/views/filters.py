@@ -7,6 +7,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from pypistats import formats
+from pypistats.series import PeriodBefore
 
 SHORT_FROM = 10_000
 """Counts below are written in full even where they may be short."""
@@ -14,7 +15,7 @@ SHORT_FROM = 10_000
 
 def register_filters(app: Flask) -> None:
     """Give the app's templates their filters."""
-    for each in (number, short, short_text, percent, change, day, code):
+    for each in (number, short, short_text, percent, change, compared, day, code):
         app.add_template_filter(each, each.__name__)
 
 
@@ -45,12 +46,25 @@ def short_text(value: int) -> str:
 def change(now: int, before: int | None) -> Markup:
     """Write how `now` compares with `before`, coloured by its direction; empty without either."""
     text = "" if before is None else formats.change(now, before)
-    if before is None or not text:
+    return _colored(text, f"{formats.count(before or 0)} before")
+
+
+def compared(now: int, before: PeriodBefore | None) -> Markup:
+    """Write how a recent period compares with the one before it; empty where it can't be."""
+    if before is None:
         return Markup("")
-    direction = {"+": "up", "×": "up", "\N{MINUS SIGN}": "down"}.get(text[0], "quiet")
-    return Markup('<span class="{}" title="{} before">{}</span>').format(
-        direction, formats.count(before), text
-    )
+    told = f"{formats.count(before.downloads)} before"
+    if not before.is_whole:
+        whole = before.period.days
+        told += f", in {before.days} of {whole} days; now in {before.recent_days} of {whole}"
+    return _colored(formats.change(now, before.comparable), told)
+
+
+def _colored(change: str, title: str) -> Markup:
+    if not change:
+        return Markup("")
+    direction = {"+": "up", "×": "up", "\N{MINUS SIGN}": "down"}.get(change[0], "quiet")
+    return Markup('<span class="{}" title="{}">{}</span>').format(direction, title, change)
 
 
 def day(value: dt.date | str) -> Markup:

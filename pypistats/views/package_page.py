@@ -103,8 +103,8 @@ def package_context(
 
 def _before(
     days: list[queries.DayCounts], marks: queries.DayMarks, last_day: dt.date | None
-) -> dict[Period, int | None]:
-    """Return the downloads in the periods before the recent ones."""
+) -> dict[Period, series.PeriodBefore | None]:
+    """Return what the recent periods are compared with."""
     if last_day is None or not days:
         return {}
     first = min(dt.date.fromisoformat(days[0].day), last_day - dt.timedelta(days=59))
