@@ -66,7 +66,7 @@ COLORS: Mapping[Theme, Colors] = {
 }  # fmt: skip
 
 _KNOWN = {
-    WITHOUT_MIRRORS: 0, WITH_MIRRORS: 5,
+    WITHOUT_MIRRORS: 0, WITH_MIRRORS: 6,
     "3": 0, "2": 1,
     "Linux": 0, "Windows": 1, "Darwin": 4,
     "pip": 0, "uv": 4, "poetry": 2, "requests": 1, "Browser": 5, "bandersnatch": 6, "conda": 8,
