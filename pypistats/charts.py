@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from pypistats import releases
 from pypistats.catalog import (
     ALL_PACKAGES,
     LABELS,
@@ -20,6 +21,7 @@ from pypistats.catalog import (
 )
 from pypistats.palette import COLORS, Colors, Theme, colors_of, translucent
 from pypistats.plain_text import escaped, fitted, width
+from pypistats.releases import Release
 from pypistats.series import Grid, Values
 from pypistats.ticks import round_steps, tick_text
 
@@ -57,7 +59,8 @@ class Kind(StrEnum):
 class Chart(NamedTuple):
     """What a chart shows. `grid` has percents when `share` is set, and `category` is the one of
     its dimension that it was narrowed to. `suspects` are days whose counts look wrong. `measure`
-    says what the values are where they are no downloads, and `all_packages` what the sum is of."""
+    says what the values are where they are no downloads, and `all_packages` what the sum is of.
+    `released` are the releases to mark."""
 
     package: str
     dimension: Dimension
@@ -70,6 +73,7 @@ class Chart(NamedTuple):
     title: str | None = None
     measure: str | None = None
     all_packages: str = "all packages"
+    released: Sequence[Release] = ()
 
 
 class Size(NamedTuple):
@@ -136,7 +140,11 @@ def figure(chart: Chart, *, theme: Theme, size: Size) -> Figure:
     if chart.kind is Kind.LINE and len(traces) == 1:
         (name,) = chart.grid.columns
         traces.insert(0, _area(chart.grid, name, named[name]))
-    return {"data": traces, "layout": _layout(chart, colors, size)}
+    drawn = {"data": traces, "layout": _layout(chart, colors, size)}
+    if chart.released:
+        room = size.width - SIDES * size.unit
+        releases.mark(drawn, chart.released, room=room, colors=colors, unit=size.unit)
+    return drawn
 
 
 def _name(category: str, size: Size) -> str:
@@ -352,7 +360,8 @@ def _steps(chart: Chart, size: Size) -> int:
     widest = max((width(_name(name, size)) for name in chart.grid.columns), default=0) * font
     per_row = max(1, int((size.width - SIDES * size.unit) / (widest + MARK * size.unit)))
     rows = math.ceil(len(chart.grid.columns) / per_row)
-    return max(1, min(5, int((size.height - 140 * size.unit - rows * 1.5 * font) / (2.5 * font))))
+    taken = (140 + releases.HEIGHT * bool(chart.released)) * size.unit + rows * 1.5 * font
+    return max(1, min(5, int((size.height - taken) / (2.5 * font))))
 
 
 def _legend(colors: Colors, unit: float) -> Figure:

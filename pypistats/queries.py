@@ -321,6 +321,14 @@ def package_info(package: str) -> PackageInfo | None:
     )
 
 
+def release_days(package: str) -> dict[str, dt.date]:
+    """Return the day of each release of a package; none if PyPI was not asked or knew nothing."""
+    stored = execute(
+        "select releases from package_info where package = :package and found", package=package
+    ).scalar()
+    return {version: dt.date.fromisoformat(str(day)) for version, day in (stored or {}).items()}
+
+
 def is_known_name(package: str) -> bool | None:
     """Tell whether PyPI knows a package of that name; None while its names are not loaded."""
     known, loaded = execute(

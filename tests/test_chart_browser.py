@@ -11,7 +11,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Locator, expect
 
-from pypistats import ingest
+from pypistats import ingest, pypi_store
+from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.fixtures_browser import OpenTab, Tab
 from tests.site import emptied, served
@@ -32,6 +33,12 @@ def server_url(session_app: Flask) -> Iterator[str]:
     with emptied(session_app):
         for ago in AGO:
             load(session_app, ago)
+        with session_app.app_context():
+            known = pypi_store.NOTHING._replace(
+                releases={"1.0": DAY - dt.timedelta(days=99), "2.0": DAY}
+            )
+            pypi_store.save_info("flask", known)
+            db.session.commit()
         with served(session_app) as url:
             yield url
 
@@ -86,8 +93,9 @@ class ChartOnPage:
 
 
 def series(traces: list[Any]) -> Drawn:
-    """Return the names and values of what is drawn, without the area below a single line."""
-    return [(each["name"], each["y"]) for each in traces if each.get("mode") != "none"]
+    """Return the names and values of what is counted: no area below a line, and no releases."""
+    counted = [each for each in traces if each.get("mode") != "none" and "yaxis" not in each]
+    return [(each["name"], each["y"]) for each in counted]
 
 
 def fetch(address: str, **query: str) -> Any:
@@ -118,10 +126,11 @@ def test_every_chart_draws_what_the_api_answers(
         chart = ChartOnPage(tab, dimension)
         data = fetch(chart.api, format="json")["datasets"]
         assert [values for _, values in chart.drawn()] == [each["data"] for each in data]
-        colors = chart.plot.evaluate("plot => plot.data.at(-1).line.color")
+        colors = chart.plot.evaluate("plot => plot.data.find(({ line }) => line).line.color")
         theme = "dark" if look.get("dark") else "light"
         figure = fetch(chart.api, format="plotly", theme=theme)
-        assert colors == figure["data"][-1]["line"]["color"]
+        lines = [each["line"]["color"] for each in figure["data"] if "line" in each]
+        assert colors == lines[0]
 
     width = tab.page.evaluate("document.documentElement.scrollWidth")
     assert width <= look.get("width", 1280)
@@ -184,8 +193,15 @@ def test_the_legend_hides_categories_and_the_axis_follows(
     assert chart.layout()["range"][1] == top
 
     legend(chart, "3.9").dblclick()
-    alone = "python_minor.hide=3.12&python_minor.hide=unknown+%28null%29"
-    tab.page.wait_for_url(f"**/flask?{alone}", timeout=PATIENT)
+    tab.page.wait_for_url("**/flask?python_minor.only=3.9", timeout=PATIENT)
+    chart.wait()
+    assert ticks(chart) == ["0", "200", "400", "600", "800", "1,000"]
+    assert chart.layout()["range"] == [0, 1_000]
+    legend(chart, "3.12").click()
+    tab.page.wait_for_url("**/flask?python_minor.hide=unknown+%28null%29", timeout=PATIENT)
+    chart.wait()
+    legend(chart, "3.9").dblclick()
+    tab.page.wait_for_url("**/flask?python_minor.only=3.9", timeout=PATIENT)
     chart.wait()
     legend(chart, "3.9").dblclick()
     tab.page.wait_for_url("**/flask", timeout=PATIENT)
@@ -208,6 +224,23 @@ def test_the_pointer_shows_all_categories_of_a_day(open_tab: OpenTab, server_url
     expect(shown).to_contain_text("Sun 15 Mar 2026", timeout=PATIENT)
     expect(shown).to_contain_text("pip : 6,000")
     expect(shown).to_contain_text("<b>uv</b> : 14")
+
+
+def test_a_release_is_marked_and_named_by_the_pointer(open_tab: OpenTab, server_url: str) -> None:
+    tab = open_tab(f"{server_url}/packages/flask?overall=30", width=390)
+    chart = ChartOnPage(tab, "overall")
+    area = chart.plot.locator(".nsewdrag").bounding_box()
+    assert area is not None
+
+    expect(chart.plot.locator(".textpoint").filter(has_text="2.0")).to_have_count(1)
+    shown = chart.plot.locator(".hoverlayer .legend")
+    tab.page.mouse.move(area["x"] + area["width"] - 2, area["y"] + area["height"] / 2)
+    expect(shown).to_contain_text("2.0 released 15 Mar 2026", timeout=PATIENT)
+
+    legend(chart, "Releases").click()
+    tab.page.wait_for_url("**/flask?overall=30&overall.hide=Releases", timeout=PATIENT)
+    chart.wait()
+    expect(chart.plot.locator(".textpoint")).to_have_count(0)
 
 
 def test_a_shared_address_shows_the_same_view(open_tab: OpenTab, server_url: str) -> None:

@@ -14,6 +14,7 @@ from pypistats import charts, series
 from pypistats.catalog import Dimension
 from pypistats.charts import Chart, Kind, Size
 from pypistats.palette import Theme
+from pypistats.releases import Release
 from pypistats.series import Grid
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +44,15 @@ CHARTS = {
     "no day": chart({}, []),
     "billions": chart({"Linux": 87_654_321_000, "null": 1}, package="__all__"),
     "suspects": chart({"Linux": 5}, suspects=frozenset(DAYS[-3:])),
+    "releases": chart(
+        {"with_mirrors": 5, "without_mirrors": 4},
+        dimension=Dimension.OVERALL,
+        suspects=frozenset(DAYS[-3:]),
+        released=[
+            Release(f"{2020 + at}.11.30", DAYS[place])
+            for at, place in enumerate((0, 3, 9, 30, 70, 80, 120, 140, 170, 174, 178, 179))
+        ],
+    ),
 }
 
 BOXES = """figure => {
@@ -61,6 +71,7 @@ BOXES = """figure => {
             ...texts("y tick", ".ytick text"),
             ...texts("legend", ".legend .legendtext"),
             ...texts("note", ".annotation-text"),
+            ...texts("release", ".textpoint text"),
         ];
         Plotly.purge(plot);
         return boxes;

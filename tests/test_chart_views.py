@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import text
 
-from pypistats import create_app, ingest, store
+from pypistats import create_app, ingest, pypi_store, store
 from pypistats.extensions import db
 from pypistats.views.chart_parameters import FORMATS
 from tests.fixed_source import DAY, FixedSource, package_day
@@ -73,6 +73,21 @@ def test_the_data_has_every_day_and_null_for_a_gap(client: FlaskClient, name: st
             {"label": "Windows", "data": [2, 0, None, 0]},
         ],
     }
+
+
+def test_releases_are_marked_in_the_data_and_the_figure(app: Flask, client: FlaskClient) -> None:
+    days = {"1.0": FIRST, "1.1": DAY, "0.9": FIRST - dt.timedelta(days=1), "2.0a1": DAY}
+    with app.app_context():
+        pypi_store.save_info("flask", pypi_store.NOTHING._replace(releases=days))
+        db.session.commit()
+
+    assert get(client, "overall?format=json")["releases"] == [
+        {"version": "1.0", "day": LABELS[0]},
+        {"version": "1.1", "day": LABELS[-1]},
+    ]
+    shown = get(client, f"overall?format=plotly&since={LABELS[1]}")["data"]
+    assert [(each["name"], each["x"][0]) for each in shown][2:] == [("Releases", LABELS[-1])]
+    assert "releases" not in get(client, "system?format=json")
 
 
 def test_overall_has_two_categories_or_the_one_that_is_asked_for(client: FlaskClient) -> None:

@@ -273,6 +273,17 @@ def test_each_dimension_has_a_chart_with_downloads_and_snippets(client: FlaskCli
     ]
 
 
+def test_releases_that_the_chart_marks_are_told_in_words(app: Flask, client: FlaskClient) -> None:
+    days = {"3.1.2": DAY, "<b>": DAY, "3.2": DAY + dt.timedelta(days=1), "3.1": dt.date(2020, 1, 1)}
+    keep(app, INFO._replace(releases=days))
+
+    charts = page(client).select(".chart figcaption")
+
+    told = [words(chart) for chart in charts if "marked" in words(chart)]
+    assert len(told) == 1
+    assert f"Releases marked in it: 3.1.2 of {DAY}. " in told[0]
+
+
 def test_the_chart_is_grouped_as_its_table_is(client: FlaskClient) -> None:
     soup = page(client, "/packages/flask?releases=major")
 

@@ -9,8 +9,10 @@ from flask import Blueprint, Response, current_app
 
 from pypistats import charts, queries, reading, render, series, tables
 from pypistats.answers import kept
+from pypistats.catalog import Dimension
 from pypistats.charts import Chart
 from pypistats.limits import Cost, spend
+from pypistats.releases import Release, releases_to_mark
 from pypistats.series import Grid, Shape
 from pypistats.views.chart_parameters import Asked, asked_chart
 from pypistats.views.parameters import known_name
@@ -52,10 +54,11 @@ def chart(name: str, dimension: str) -> Response:
 def _answer(package: str, asked: Asked, days: int) -> Response:
     with reading.snapshot():
         loaded = queries.days_to_show(days=days)
+        grid = _grid(package, asked, loaded, days)
         chart = Chart(
             package=package,
             dimension=asked.dimension,
-            grid=_grid(package, asked, loaded, days),
+            grid=grid,
             kind=asked.kind,
             category=asked.category,
             share=asked.share,
@@ -63,6 +66,7 @@ def _answer(package: str, asked: Asked, days: int) -> Response:
             suspects=frozenset(day for day, suspect in loaded.items() if suspect),
             title=asked.title,
             all_packages=all_packages(),
+            released=_released(package, asked, grid),
         )
     response = Response(_body(chart, asked), mimetype=MIMETYPES[asked.format])
     if asked.format == "svg":
@@ -90,8 +94,15 @@ def _grid(package: str, asked: Asked, loaded: Mapping[str, bool], days: int) -> 
     return series.since(series.shaped(grid, asked.dimension, shape), first.isoformat())
 
 
+def _released(package: str, asked: Asked, grid: Grid) -> list[Release]:
+    """Return the releases that are marked, which only all downloads are with."""
+    if asked.dimension is not Dimension.OVERALL or not grid.days:
+        return []
+    return releases_to_mark(queries.release_days(package), grid.days[0], grid.days[-1])
+
+
 def _document(chart: Chart) -> bytes:
-    """Write the data as the contract has it, and which days are suspect where some are."""
+    """Write the data as the contract has it, and the suspect days and releases if there are."""
     columns = chart.grid.columns.items()
     document = {
         "package": chart.package,
@@ -101,8 +112,11 @@ def _document(chart: Chart) -> bytes:
         "labels": chart.grid.days,
         "datasets": [{"label": name, "data": values} for name, values in columns],
     }
-    suspect = [day for day in chart.grid.days if day in chart.suspects]
-    return orjson.dumps(document | {"suspect": suspect} if suspect else document)
+    if suspect := [day for day in chart.grid.days if day in chart.suspects]:
+        document["suspect"] = suspect
+    if chart.released:
+        document["releases"] = [each._asdict() for each in chart.released]
+    return orjson.dumps(document)
 
 
 def _body(chart: Chart, asked: Asked) -> str | bytes:

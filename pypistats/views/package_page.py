@@ -15,8 +15,10 @@ from pypistats.catalog import (
     WITHOUT_MIRRORS,
     Counts,
     Dimension,
+    PackageInfo,
     Period,
 )
+from pypistats.releases import Release, releases_to_mark
 from pypistats.views.scope import all_packages
 
 TABLE_ROWS = 20
@@ -74,6 +76,7 @@ def package_context(
     standing = queries.standing(package)
     days = queries.package_days(package, days=retention_days)
     marks = queries.day_marks(days=retention_days)
+    info = None if package == ALL_PACKAGES else queries.package_info(package)
     return {
         "package": package,
         "is_all": package == ALL_PACKAGES,
@@ -81,7 +84,8 @@ def package_context(
         "first_day": queries.first_day(),
         "recent": standing.recent,
         "before": _before(days, marks, last_day),
-        "info": None if package == ALL_PACKAGES else queries.package_info(package),
+        "info": info,
+        "released": _released(info, marks, last_day),
         "days": days,
         "marks": marks,
         "missing": series.day_runs(marks.missing),
@@ -99,6 +103,15 @@ def package_context(
         "chart_formats": CHART_FORMATS,
         "dataset": _dataset(package, days, site_url) if days else None,
     }
+
+
+def _released(
+    info: PackageInfo | None, marks: queries.DayMarks, last_day: dt.date | None
+) -> list[Release]:
+    """Return the releases that the chart of all days marks."""
+    if info is None or last_day is None or marks.first is None:
+        return []
+    return releases_to_mark(info.releases, marks.first, last_day.isoformat())
 
 
 def _before(

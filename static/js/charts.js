@@ -1,6 +1,7 @@
 // The charts of a package's page. Each is drawn when it comes near to the screen, from the figure
 // that the site's API gives for what is chosen; a figure is fetched once. What is chosen stands in
-// the page's address, as `?system=bar-90-mean-log`, and so do categories that were hidden.
+// the page's address, as `?system=bar-90-mean-log`, and so do the categories that were hidden, or
+// those that are left where these are fewer: `system.hide=Linux`, `system.only=Darwin`.
 (function () {
   "use strict";
 
@@ -15,6 +16,8 @@
   const NEAR = "300px";
   const NARROW = 560;
   const THIN = 1.25;
+  const LETTER = 7;
+  const SIDES = 56;
   const DOUBLE_CLICK = 300;
   const CONFIG = { displayModeBar: false, responsive: true, doubleClickDelay: DOUBLE_CLICK };
 
@@ -29,6 +32,7 @@
       mean: words.includes("mean"),
       log: words.includes("log"),
       hidden: new Set(asked.getAll(`${dimension}.hide`)),
+      only: new Set(asked.getAll(`${dimension}.only`)),
     };
   }
 
@@ -42,11 +46,15 @@
     ].filter(Boolean);
     address.searchParams.delete(dimension);
     address.searchParams.delete(`${dimension}.hide`);
+    address.searchParams.delete(`${dimension}.only`);
     if (words.length) {
       address.searchParams.set(dimension, words.join("-"));
     }
     for (const name of chosen.hidden) {
       address.searchParams.append(`${dimension}.hide`, name);
+    }
+    for (const name of chosen.only) {
+      address.searchParams.append(`${dimension}.only`, name);
     }
     history.replaceState(history.state, "", address);
   }
@@ -61,14 +69,19 @@
     }
   }
 
-  function readForm({ elements }, hidden) {
+  function readForm({ elements }, { hidden, only }) {
     return {
       mode: elements.mode?.value ?? "line",
       days: elements.days?.value ?? "",
       mean: elements.mean?.checked ?? false,
       log: elements.log.checked,
       hidden,
+      only,
     };
+  }
+
+  function isHidden(name, { hidden, only }) {
+    return only.size ? !only.has(name) : hidden.has(name);
   }
 
   // --- What the API is asked for
@@ -138,12 +151,32 @@
     return `${value / size}${letter}`;
   }
 
+  // Round steps up to the largest value, as `round_steps` in ticks.py makes them.
+  function linear(axis, drawn, stacked) {
+    const values = stacked && drawn[0]?.type === "bar" ? sums(drawn) : drawn.flatMap(({ y }) => y);
+    const peak = Math.max(0, ...values);
+    const rough = Math.max(peak / 5, axis.hoverformat === ",.0f" ? 1 : 0.001);
+    const magnitude = 10 ** Math.floor(Math.log10(rough));
+    const steps = [1, 2, 2.5, 5, 10].map((factor) => factor * magnitude);
+    const step = steps.find((each) => each > rough * (1 - 1e-9) && (rough < 1 || each % 1 === 0));
+    const count = Math.max(1, Math.ceil(peak / step - 1e-9));
+    axis.tickvals = Array.from({ length: count + 1 }, (_, at) => Number((at * step).toFixed(9)));
+    axis.range = [0, axis.tickvals[count]];
+    const written = axis.range[1] < 1e4 ? (value) => value.toLocaleString("en") : short;
+    axis.ticktext = axis.tickvals.map((value) => `${written(value)}${axis.ticksuffix} `);
+  }
+
+  function sums(traces) {
+    return (traces[0]?.y ?? []).map((_, day) => traces.reduce((sum, { y }) => sum + y[day], 0));
+  }
+
   // Powers of ten, and steps between where there are few of them.
-  function logarithmic(axis, data) {
-    const counts = data.filter(({ visible }) => visible === true).flatMap(({ y }) => y);
+  function logarithmic(axis, drawn) {
+    const counts = drawn.flatMap(({ y }) => y);
     const positive = counts.filter((count) => count > 0);
     const decades = Math.log10(Math.max(...positive) / Math.min(...positive));
     const steps = decades < 0.8 ? [1, 1.2, 1.5, 2, 3, 4, 6, 8] : decades < 2.5 ? [1, 2, 5] : [1];
+    delete axis.range;
     axis.type = "log";
     axis.tickvals = [];
     for (let power = -4; power <= 15; power++) {
@@ -154,11 +187,34 @@
     axis.ticktext = axis.tickvals.map((value) => `${short(value)}${axis.ticksuffix} `);
   }
 
+  function isOfReleases({ yaxis }) {
+    return yaxis === "y2";
+  }
+
+  // The texts of the releases, as many as there is room for; the newest go first.
+  function labelReleases(marks, range, width) {
+    const [first, last] = range.map((day) => Date.parse(day.slice(0, 10)));
+    const room = width - SIDES;
+    let free = Infinity;
+    for (let at = marks.x.length - 2; at > 0; at -= 3) {
+      const wide = LETTER * (marks.customdata[at].length + 1);
+      const place = ((Date.parse(marks.x[at]) - first) / (last - first)) * room;
+      const side = place + wide / 2 > room ? "left" : place < wide / 2 ? "right" : "center";
+      const left = place - { left: wide, right: 0, center: wide / 2 }[side];
+      const fits = left + wide <= free;
+      marks.text[at] = fits ? marks.customdata[at] : "";
+      marks.textposition[at] = `top ${side}`;
+      free = fits ? left : free;
+    }
+  }
+
   // The page has the heading and the colour behind; the axis follows what is hidden.
-  function adapted(figure, chosen, narrow) {
+  function adapted(figure, chosen, width) {
     const { data, layout } = structuredClone(figure);
+    const narrow = width < NARROW;
+    const releases = data.find(isOfReleases);
     for (const trace of data) {
-      trace.visible = chosen.hidden.has(trace.name) ? "legendonly" : true;
+      trace.visible = isHidden(trace.name, chosen) ? "legendonly" : true;
       if (trace.line && narrow) {
         trace.line.width = THIN;
       }
@@ -168,19 +224,17 @@
     delete layout.title;
     layout.autosize = true;
     layout.paper_bgcolor = getComputedStyle(document.body).backgroundColor;
-    layout.margin.t = layout.annotations.length ? 32 : 12;
+    layout.margin.t = 12 + (layout.annotations.length ? 20 : 0) + (releases ? 16 : 0);
     layout.margin.r = 12;
     layout.xaxis.nticks = narrow ? 4 : 8;
-    if (chosen.log || chosen.hidden.size) {
-      delete layout.yaxis.range;
+    if (releases) {
+      labelReleases(releases, layout.xaxis.range, width);
     }
+    const drawn = data.filter((trace) => trace.visible === true && !isOfReleases(trace));
     if (chosen.log) {
-      logarithmic(layout.yaxis, data);
-    } else if (chosen.hidden.size) {
-      delete layout.yaxis.tickvals;
-      delete layout.yaxis.ticktext;
-      layout.yaxis.tickmode = "auto";
-      layout.yaxis.nticks = 6;
+      logarithmic(layout.yaxis, drawn);
+    } else if (chosen.hidden.size || chosen.only.size) {
+      linear(layout.yaxis, drawn, layout.barmode === "stack");
     }
     return { data, layout };
   }
@@ -195,17 +249,21 @@
     let turn = 0;
     let listens = false;
 
-    function hide(names) {
-      chosen = { ...chosen, hidden: new Set(names) };
+    // What takes fewer words stands in the address.
+    function show(names) {
+      const others = plot.data.map(({ name }) => name).filter((name) => !names.includes(name));
+      const fewer = names.length && names.length < others.length;
+      chosen = { ...chosen, hidden: new Set(fewer ? [] : others), only: new Set(fewer ? names : []) };
       choose();
     }
 
+    function shown() {
+      return plot.data.map(({ name }) => name).filter((name) => !isHidden(name, chosen));
+    }
+
     function toggle(name) {
-      const hidden = new Set(chosen.hidden);
-      if (!hidden.delete(name)) {
-        hidden.add(name);
-      }
-      hide(hidden);
+      const names = shown();
+      show(names.includes(name) ? names.filter((each) => each !== name) : [...names, name]);
     }
 
     // plotly.js tells of each click at once, of those of a double click too.
@@ -218,10 +276,10 @@
         return false;
       });
       plot.on("plotly_legenddoubleclick", ({ curveNumber }) => {
-        const others = plot.data.map(({ name }) => name);
-        others.splice(curveNumber, 1);
+        const names = plot.data.map(({ name }) => name);
+        const alone = [names[curveNumber]];
         clearTimeout(single);
-        hide(others.every((name) => chosen.hidden.has(name)) ? [] : others);
+        show(shown().join() === alone.join() ? names : alone);
         return false;
       });
       listens = true;
@@ -236,7 +294,7 @@
         if (mine !== turn) {
           return;
         }
-        const { data, layout } = adapted(figure, chosen, plot.clientWidth < NARROW);
+        const { data, layout } = adapted(figure, chosen, plot.clientWidth);
         await plotly.react(plot, data, layout, CONFIG);
         message.textContent = "";
         if (!listens) {
@@ -274,7 +332,7 @@
     fillForm(form, chosen);
     retell();
     form.addEventListener("change", () => {
-      chosen = readForm(form, chosen.hidden);
+      chosen = readForm(form, chosen);
       choose();
     });
     form.addEventListener("submit", (event) => event.preventDefault());
