@@ -15,7 +15,7 @@ INSTALL = install() { \
 	| awk '/^ *Collecting / { printf "."; fflush() } END { print "" }'; \
 	if [ -e $@.ok ]; then mv $@.ok $@; else tail -n 30 $@.log; exit 1; fi; }; install
 
-.PHONY: run test check format bench bench-charts bench-pages bench-serving screenshots demo-bigquery clean
+.PHONY: run test check format bench bench-load bench-serving bench-sizes bench-search bench-charts bench-pages screenshots demo-bigquery clean
 
 run: $(VENV)/dev
 	@$(BIN)/python -m pypistats.browser_setup
@@ -55,17 +55,32 @@ $(VENV)/dev $(VENV)/test $(VENV)/bench $(VENV)/check: setup.cfg $(VENV)/pip
 # What the engine asks for besides is as large again, and only its data frames need it.
 PIP_clickhouse := --no-deps
 
-bench: $(VENV)/test
-	@$(BIN)/python -m benchmarks.load
+# What the benchmarks fill a database with. All of PyPI is PACKAGES=600000, which takes 40 GB and half an hour
+# once: FOLDER keeps what was filled for the next run.
+PACKAGES ?= 60000
+DAYS ?= 180
+FILLED = --packages $(PACKAGES) --days $(DAYS) $(if $(FOLDER),--folder '$(FOLDER)')
 
-bench-serving: $(VENV)/test
-	@$(BIN)/python -m benchmarks.serving
+bench: bench-load bench-serving bench-sizes bench-search bench-charts bench-pages
+
+bench-load: $(VENV)/bench
+	@$(BIN)/python -m benchmarks.load --packages $(PACKAGES)
+
+bench-serving: $(VENV)/bench
+	@$(BIN)/python -m pypistats.browser_setup
+	@$(BIN)/python -m benchmarks.serving $(FILLED)
+
+bench-sizes: $(VENV)/bench
+	@$(BIN)/python -m benchmarks.sizes $(FILLED)
+
+bench-search: $(VENV)/bench
+	@$(BIN)/python -m benchmarks.search
 
 bench-charts: $(VENV)/bench
 	@$(BIN)/python -m pypistats.browser_setup
 	@$(BIN)/python -m benchmarks.charts
 
-bench-pages: $(VENV)/test
+bench-pages: $(VENV)/bench
 	@$(BIN)/python -m pypistats.browser_setup
 	@$(BIN)/python -m benchmarks.pages
 

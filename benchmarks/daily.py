@@ -6,6 +6,7 @@ site does. Filling takes minutes and some 11 GB of disk.
 """
 
 import contextlib
+import dataclasses
 import datetime as dt
 import itertools
 import os
@@ -17,8 +18,9 @@ import click
 import orjson
 import psycopg2
 
-from benchmarks.load import Bench, server
+from benchmarks.database import Database, database
 from benchmarks.package_days import ALL_OF_PYPI
+from benchmarks.steps import Work, run
 
 MONTHS = [dt.date(2026, month, 1) for month in (1, 2, 3, 4)]
 PURGED = MONTHS[0]
@@ -32,18 +34,20 @@ NEW_DAY = dt.date(2026, 3, 3)
 )
 def main(packages: int) -> None:
     """Measure a night, and print what took how long."""
-    with server() as bench:
+    with database() as running:
+        work = Work(running.folder, running.url, NEW_DAY, packages)
+        filled = dataclasses.replace(work, day=FILLED)
         click.echo(f"filling {(NEW_DAY - PURGED).days} days of {packages:,} packages")
-        for day in (FILLED, NEW_DAY):
-            bench.run("generate", bench.work(day, packages))
-        bench.run("migrate", bench.work(FILLED, packages))
-        bench.run("ingest", bench.work(FILLED, packages))
-        _fill(bench.url)
-        bench.checkpoint()
+        run("generate", filled)
+        run("generate", work)
+        run("migrate", filled)
+        run("ingest", filled)
+        _fill(running.url)
+        running.execute("checkpoint")
         click.echo(f"load average {os.getloadavg()[0]:.2f}")
-        with _reader(bench, packages):
-            _step(bench, "ingest", packages, "load, sum, recent, totals")
-            _step(bench, "purge", packages, "purge a month")
+        with _reader(running, packages):
+            _step(running, "ingest", work, "load, sum, recent, totals")
+            _step(running, "purge", work, "purge a month")
 
 
 def _fill(url: str) -> None:
@@ -80,9 +84,9 @@ def _copy_day(cursor: "psycopg2.extensions.cursor", day: dt.date) -> None:
 
 
 @contextlib.contextmanager
-def _reader(bench: Bench, packages: int) -> Iterator[None]:
+def _reader(running: Database, packages: int) -> Iterator[None]:
     """Read beside the block, and print how long readers waited in it."""
-    words = [bench.url, str(FILLED), str(packages)]
+    words = [running.url, str(FILLED), str(packages)]
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.reader", *words],
         stdin=subprocess.PIPE,
@@ -98,14 +102,13 @@ def _reader(bench: Bench, packages: int) -> Iterator[None]:
     )
 
 
-def _step(bench: Bench, step: str, packages: int, title: str) -> None:
-    before = bench.server_cpu()
-    measured = bench.run(step, bench.work(NEW_DAY, packages))
-    after = bench.server_cpu()
-    server = "" if before is None or after is None else f" {after - before:.1f} s of the server's,"
+def _step(running: Database, step: str, work: Work, title: str) -> None:
+    before = running.cpu_seconds()
+    measured = run(step, work)
+    server = running.cpu_seconds() - before
     click.echo(
-        f"{title:28} {measured.wall:6.1f} s, {measured.cpu:.1f} s of our CPU,{server}"
-        f" {measured.peak / 2**20:.0f} MiB at the peak"
+        f"{title:28} {measured.wall:6.1f} s, {measured.cpu:.1f} s of our CPU,"
+        f" {server:.1f} s of the server's, {measured.peak / 2**20:.0f} MiB at the peak"
     )
     for name, seconds in measured.parts.items():
         click.echo(f"  {name:26} {seconds:6.1f} s")

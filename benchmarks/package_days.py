@@ -56,7 +56,7 @@ class GeneratedSource:
         chosen = None if packages is None else frozenset(packages)
         for ordinal in range(since.toordinal(), until.toordinal() + 1):
             day = dt.date.fromordinal(ordinal)
-            with _path(self._folder, day).open("rb") as lines:
+            with day_file(self._folder, day).open("rb") as lines:
                 for line in itertools.islice(lines, 0, None, self._every):
                     row = PackageDay(day, *orjson.loads(line))
                     if chosen is None or row.package in chosen:
@@ -65,7 +65,7 @@ class GeneratedSource:
 
 def generate(folder: Path, day: dt.date, packages: int) -> None:
     """Write a day of so many packages to `folder`: a JSON list a line, in no order of size."""
-    with _path(folder, day).open("wb") as file:
+    with day_file(folder, day).open("wb") as file:
         for row in package_days(day, packages):
             file.write(orjson.dumps(row[1:]))
             file.write(b"\n")
@@ -81,7 +81,8 @@ def package_days(day: dt.date, packages: int) -> Iterator[PackageDay]:
         yield _package_day(random, day, rank)
 
 
-def _path(folder: Path, day: dt.date) -> Path:
+def day_file(folder: Path, day: dt.date) -> Path:
+    """Return where `generate` writes a day."""
     return folder / f"{day}.jsonl"
 
 

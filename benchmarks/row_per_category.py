@@ -7,7 +7,7 @@ of that kind puts them in, by `execute_values`, after the day's old rows are del
 import datetime as dt
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -22,15 +22,73 @@ def create_tables(url: str) -> None:
     """Make the tables, which the migrations of pypistats know nothing of."""
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
         for dimension in Dimension:
+            cursor.execute(f"{_creation(dimension)}; {_index(dimension)}")
+
+
+def copy_from_store(url: str, packages: Collection[str]) -> None:
+    """Make the tables that the reference app reads, of what the store has of these packages.
+
+    Tables that are there stay as they are. The indexes are made last, and so are smaller than
+    those that grow with each day.
+    """
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('usual_recent') is not null")
+        if cursor.fetchone() == (True,):
+            return
+        cursor.execute(
+            "create temp table chosen on commit drop as select p.name, d.*"
+            " from packages p join daily d on d.package_id = p.id where p.name = any(%s)",
+            (list(packages),),
+        )
+        for dimension, counts in _STORED.items():
+            table = _table(dimension)
+            cursor.execute(_creation(dimension))
             cursor.execute(
-                f"""
-                create table {_table(dimension)} (
-                    day date, package varchar(128), category varchar(128),
-                    downloads bigint not null, primary key (day, package, category)
-                );
-                create index on {_table(dimension)} (package)
-                """
+                f"insert into {table} select day, name, category, downloads"
+                f" from chosen cross join lateral ({counts}) counted (category, downloads)"
+                " where downloads > 0 order by day, name"
             )
+            cursor.execute(f"{_index(dimension)}; analyze {table}")
+        cursor.execute(
+            """
+            create table usual_recent (
+                package varchar(128), category varchar(128), downloads bigint not null,
+                primary key (package, category)
+            );
+            insert into usual_recent select name, period, downloads from packages cross join lateral
+                (values ('day', last_day), ('week', last_week), ('month', last_month))
+                counted (period, downloads)
+            where name = any(%s);
+            analyze usual_recent
+            """,
+            (list(packages),),
+        )
+
+
+_STORED = {
+    Dimension.OVERALL: f"values ('{WITH_MIRRORS}', {WITH_MIRRORS}),"
+    f" ('{WITHOUT_MIRRORS}', {WITHOUT_MIRRORS})",
+    Dimension.PYTHON_MAJOR: "select split_part(key, '.', 1), sum(value::bigint)"
+    " from json_each_text(python_minor) group by 1",
+    Dimension.PYTHON_MINOR: "select key, value::bigint from json_each_text(python_minor)",
+    Dimension.SYSTEM: "select key, value::bigint from json_each_text(system)",
+}
+"""The downloads by category in a row of the store, of each dimension that the reference app has."""
+
+
+def _creation(dimension: Dimension) -> str:
+    return (
+        f"create table {_table(dimension)} (day date, package varchar(128), category varchar(128),"
+        " downloads bigint not null)"
+    )
+
+
+def _index(dimension: Dimension) -> str:
+    table = _table(dimension)
+    return (
+        f"alter table {table} add primary key (day, package, category);"
+        f" create index on {table} (package)"
+    )
 
 
 def replace_day(url: str, day: dt.date, rows: Iterable[PackageDay]) -> int:

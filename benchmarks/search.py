@@ -1,4 +1,4 @@
-"""How fast a search is answered: `python -m benchmarks.search`.
+"""How fast a search is answered: `make bench-search`.
 
 It fills a PostgreSQL of its own with names, and searches for what `/api/search` is asked for while
 someone types: beginnings of names, and names with a slip in them. A search is timed with its
@@ -9,24 +9,19 @@ it.
 import contextlib
 import datetime as dt
 import io
-import shutil
-import signal
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from random import Random
-from types import FrameType
 
 import click
 import flask_migrate
 import psycopg2
 from flask import Flask
 
+from benchmarks.database import Database, database
 from benchmarks.package_days import ALL_OF_PYPI, package_name
 from pypistats import create_app
-from pypistats.embedded import PostgresServer
 from pypistats.views.search import find
 
 DAY = dt.date(2026, 3, 2)
@@ -40,56 +35,31 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-"
 @click.option("--requests", type=click.IntRange(100), default=3_000, show_default=True)
 def main(requests: int) -> None:
     """Measure searches among more and more names, and print a table."""
-    signal.signal(signal.SIGTERM, _interrupt)
     _print("", "names", "p50 ms", "p99 ms", "max ms")
-    with _server() as url:
-        app = create_app({"DATABASE_URL": url})
+    with database() as running:
+        app = create_app({"DATABASE_URL": running.url})
         with app.app_context():
             flask_migrate.upgrade()
         for size in SIZES:
             names = [package_name(rank, DAY) for rank in range(size)]
-            _fill(url, names)
+            _fill(running, names)
             _measure(app, "beginnings", size, _beginnings(names, requests))
             _measure(app, "slips", size, _slips(names, requests))
-        _execute(url, "update packages set last_month = last_month + 1")
+        running.execute("update packages set last_month = last_month + 1")
         _measure(app, "beginnings after an ingest", size, _beginnings(names, requests))
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _server() -> Iterator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="pypistats-bench-"))
-    server = PostgresServer(folder)
-    try:
-        server.start()
-        yield server.url
-    finally:
-        server.stop()
-        shutil.rmtree(folder)
-
-
-def _execute(url: str, *statements: str) -> None:
-    with contextlib.closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-
-
-def _fill(url: str, names: Sequence[str]) -> None:
+def _fill(running: Database, names: Sequence[str]) -> None:
     """Put the names into an empty table, the most downloaded first in rank and not in place."""
     lines = [f"{name}\t{int(1.8e9 / (1 + rank / 20) ** 1.6)}\n" for rank, name in enumerate(names)]
     Random(1).shuffle(lines)
-    _execute(url, "truncate packages")
-    with contextlib.closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
-        cursor.copy_expert(
-            "copy packages (name, last_month) from stdin", io.StringIO("".join(lines))
-        )
+    running.execute("truncate packages")
+    with contextlib.closing(psycopg2.connect(running.url)) as connection:
+        with connection.cursor() as cursor:
+            copied = io.StringIO("".join(lines))
+            cursor.copy_expert("copy packages (name, last_month) from stdin", copied)
         connection.commit()
-    _execute(url, "vacuum analyze packages")
+    running.execute("vacuum analyze packages")
 
 
 def _beginnings(names: Sequence[str], count: int) -> list[str]:

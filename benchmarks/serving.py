@@ -1,213 +1,174 @@
 """What serving costs: `make bench-serving`, which needs `wrk` (Debian's package of that name).
 
-It fills a PostgreSQL of its own, and starts the Procfile's web process beside a bare WSGI hello
-with the same settings, one worker each. wrk runs on the last processor, all else on the first.
-Ratios are of one run; processor time is what /proc counts for the web processes, PostgreSQL and
-Valkey together.
+The Procfile's web process, a bare WSGI hello and a reference app written the usual way are loaded
+one after the other, under the same settings, with one worker each. The load comes from the last
+processor, all else runs on the first. Ratios are of one run; processor time is what /proc counts
+for the web processes, PostgreSQL and Valkey together.
 """
 
-import contextlib
-import datetime as dt
 import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import flask_migrate
-import psutil
-from sqlalchemy import text
 
-from benchmarks.load import DAY, Bench, server
-from benchmarks.package_days import ALL_OF_PYPI, GeneratedSource, generate, package_name
-from pypistats import create_app, ingest, store
-from pypistats.embedded import ValkeyServer
-from pypistats.extensions import db
-from pypistats.partitions import ensure_partition
-from tests.network import free_port, wait_for
+from benchmarks import row_per_category, wrk
+from benchmarks.bars import Bars
+from benchmarks.database import Database
+from benchmarks.endpoints import (
+    COMMON,
+    ENDPOINTS,
+    PAGE,
+    RECENT,
+    SERIES_AND_PAGE,
+    SYSTEM,
+    Endpoint,
+    common_names,
+    largest_names,
+    made,
+    warmed,
+)
+from benchmarks.filled import filled
+from benchmarks.paced import Times, paced
+from benchmarks.package_days import ALL_OF_PYPI
+from benchmarks.web import HELLO, REFERENCE, SITE, pin, serving
+from benchmarks.wrk import Load, load
 
-ROOT = Path(__file__).resolve().parent.parent
-SITE, HELLO = "pypistats:create_app()", "benchmarks.hello:app"
-CONNECTIONS = 8
-SECONDS_ONCE = 2
-"""So short that no package is asked for a second time: what is made is measured, not kept."""
-
-CACHED = {
-    "recent, as JSON": "/api/packages/{name}/recent",
-    "badge, as SVG": "/badge/{name}.svg",
-    "series by system, br": "/api/packages/{name}/system",
-    "package's page, br": "/packages/{name}",
+KEPT = {
+    RECENT.path: "recent, as JSON",
+    "/badge/{}.svg": "badge, as SVG",
+    SYSTEM.path: "series by system, br",
+    PAGE.path: "package's page, br",
+    "/api/packages/{}/chart/system": "chart, as PNG",
 }
-UNCACHED = {
-    "recent": "/api/packages/{name}/recent",
-    "series, overall": "/api/packages/{name}/overall",
-    "series, python_minor": "/api/packages/{name}/python_minor",
-    "series, system": "/api/packages/{name}/system",
-    "package's page": "/packages/{name}",
-}
+BROTLI = "Accept-Encoding: br"
 
 
 @click.command()
-@click.option("--packages", type=click.IntRange(1, ALL_OF_PYPI), default=6_000, show_default=True)
+@click.option(
+    "--packages", type=click.IntRange(COMMON, ALL_OF_PYPI), default=COMMON, show_default=True
+)
 @click.option("--days", type=click.IntRange(1, 365), default=180, show_default=True)
 @click.option("--seconds", type=click.IntRange(1), default=5, show_default=True)
-def main(packages: int, days: int, seconds: int) -> None:
-    """Measure answers that are kept and answers that are not, and print a table."""
-    if shutil.which("wrk") is None:
-        raise click.ClickException("wrk is missing: on Debian, apt-get install wrk")
-    os.sched_setaffinity(0, {0})
-    with server() as bench, _valkey() as valkey:
-        click.echo(f"making {days} days of {packages:,} packages (not measured)")
-        _fill(bench.folder, bench.url, packages, days)
-        limits = {"RATE_LIMIT_CACHED": "off", "RATE_LIMIT_COMPUTED": "off"}
-        environ = {"DATABASE_URL": bench.url, "REDIS_URL": valkey, **limits}
-        names = [package_name(int(n * ALL_OF_PYPI / packages), DAY) for n in range(packages)]
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="Keep the generated database here for the next run; without it, it goes.",
+)
+def main(packages: int, days: int, seconds: int, folder: Path | None) -> None:
+    """Measure answers that are kept and answers that are not, and print tables."""
+    wrk.require()
+    pin()
+    with filled(packages, days, folder) as database:
+        measured = Serving(database, packages, seconds)
+        click.echo(f"{packages:,} packages x {days} days, load {os.getloadavg()[0]:.1f}")
         _print("", "requests/s", "of hello", "CPU ms", "p50 ms", "p99 ms")
-        with _serving(HELLO, environ) as hello:
-            base = _measure(bench, "bare hello", hello, ["/"], seconds)
-        with _serving(SITE, environ) as site:
-            for title, path in UNCACHED.items():
-                paths = [path.format(name=name) for name in names]
-                _measure(bench, f"made: {title}", site, paths, SECONDS_ONCE)
-        with _serving(SITE, environ) as site:
-            for title, path in CACHED.items():
-                paths = [path.format(name=names[0])]
-                _measure(bench, f"kept: {title}", site, paths, seconds, base=base)
-            path = CACHED["recent, as JSON"].format(name=names[0])
-            with urllib.request.urlopen(site + path) as response:
-                etag = response.headers["ETag"]
-            _measure(bench, "kept: 304", site, [path], seconds, base=base, etag=etag)
+        measured.measure()
+        click.echo(f"load {os.getloadavg()[0]:.1f}")
+    measured.bars.print()
 
 
-def _fill(folder: Path, url: str, packages: int, days: int) -> None:
-    """Ingest one day, and repeat it for those before: the sizes are what matters here."""
-    generate(folder, DAY, packages)
-    app = create_app({"DATABASE_URL": url})
-    with app.app_context():
-        flask_migrate.upgrade()
-        ingest.ingest_day(DAY, GeneratedSource(folder))
-        with store.transaction():
-            for age in range(1, days):
-                _repeat(age)
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("vacuum analyze"))
-        db.engine.dispose()
+class Serving:
+    """Measures one thing after the other, and keeps what later ones are compared with."""
+
+    def __init__(self, database: Database, packages: int, seconds: int) -> None:
+        self.bars = Bars()
+        self._database = database
+        self._seconds = seconds
+        self._common = common_names()
+        self._largest = largest_names(packages)
+        row_per_category.copy_from_store(database.url, {*self._common, *self._largest})
+
+    def measure(self) -> None:
+        """Measure all, and print a line each."""
+        hello = self._hello()
+        usual = self._made(REFERENCE, "usual way: {}", self._common)
+        usual_largest = self._made(REFERENCE, "usual way, largest: {}", self._largest)
+        made = self._made(SITE, "made: {}", self._common)
+        made_largest = self._made(SITE, "made, largest: {}", self._largest)
+        kept = self._kept(hello)
+        for endpoint in SERIES_AND_PAGE:
+            self._compare(f"{endpoint.title}, made", usual[endpoint], made[endpoint], 10)
+            title = f"{endpoint.title}, largest, made"
+            self._compare(title, usual_largest[endpoint], made_largest[endpoint], 10)
+        for endpoint in (SYSTEM, PAGE):
+            self._compare(f"{endpoint.title}, kept", usual[endpoint], kept[endpoint.path], 50)
+        self._pace_kept(kept[RECENT.path].rate)
+        for endpoint in (RECENT, SYSTEM, PAGE):
+            self._pace_made(endpoint, made[endpoint].rate)
+
+    def _hello(self) -> float:
+        """Return the requests a second of an app that does nothing."""
+        with serving(HELLO, self._database) as hello:
+            return _row("bare hello", load(hello, ["/"], self._seconds)).rate
+
+    def _made(self, app: str, title: str, packages: Sequence[str]) -> dict[Endpoint, Load]:
+        """Measure an app's uncached answers, and judge those of the site."""
+        loads = {}
+        with serving(app, self._database) as web:
+            for endpoint in ENDPOINTS:
+                named = title.format(endpoint.title)
+                loads[endpoint] = _row(named, made(web, endpoint, packages))
+                if app == SITE:
+                    self.bars.at_most(f"CPU, {named}", loads[endpoint].cpu, endpoint.bar, "ms")
+            if app == SITE:
+                self.bars.at_most("start of a web process", web.started, 1.5, "s")
+                self.bars.at_most("memory of a worker", web.memory() / 2**20, 120, "MiB")
+        return loads
+
+    def _compare(self, title: str, usual: Load, ours: Load, bar: float) -> None:
+        self.bars.at_least(f"CPU, usual way to ours: {title}", usual.cpu / ours.cpu, bar, "x")
+
+    def _kept(self, hello: float) -> dict[str, Load]:
+        """Return the load of each path of `KEPT`."""
+        loads = {}
+        with serving(SITE, self._database) as site:
+            for path, title in KEPT.items():
+                address = path.format(self._common[0])
+                with urllib.request.urlopen(site.url + address) as answer:
+                    etag = answer.headers["ETag"]
+                loads[path] = load(site, [address], self._seconds, BROTLI)
+                self._judge_kept(title, loads[path], hello, 0.7)
+            same = load(site, [address], self._seconds, BROTLI, f"If-None-Match: {etag}")
+            self._judge_kept("304", same, hello, 0.8)
+        return loads
+
+    def _judge_kept(self, title: str, kept: Load, hello: float, bar: float) -> None:
+        _row(f"kept: {title}", kept, hello)
+        self.bars.at_least(f"requests/s, kept to hello: {title}", kept.rate / hello, bar, "x")
+
+    def _pace_kept(self, most: float) -> None:
+        with serving(SITE, self._database) as site:
+            paths = [RECENT.path.format(self._common[0])]
+            self._judge_paced("kept: recent", paced(site, paths, most / 2, self._seconds))
+
+    def _pace_made(self, endpoint: Endpoint, most: float) -> None:
+        with serving(SITE, self._database) as site:
+            paths = warmed(site, endpoint, self._common)
+            seconds = min(self._seconds, 0.9 * len(paths) / (most / 2))
+            self._judge_paced(f"made: {endpoint.title}", paced(site, paths, most / 2, seconds))
+
+    def _judge_paced(self, title: str, times: Times) -> None:
+        title += ", half the load"
+        _print(title, f"{times.rate:,.0f}", "", "", f"{times.p50:.2f}", f"{times.p99:.2f}")
+        self.bars.at_most(f"p99 to p50, {title}", times.p99 / times.p50, 5, "x")
 
 
-def _repeat(age: int) -> None:
-    day = DAY - dt.timedelta(days=age)
-    ensure_partition(day)
-    values = {"day": day, "newest": DAY}
-    columns = "with_mirrors, without_mirrors, python_minor, system, installer, version"
-    db.session.execute(
-        text(
-            f"insert into daily (package_id, day, {columns})"
-            f" select package_id, :day, {columns} from daily where day = :newest"
-        ),
-        values,
-    )
-
-
-@contextlib.contextmanager
-def _valkey() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="pypistats-bench-") as folder:
-        valkey = ValkeyServer(Path(folder))
-        valkey.start()
-        try:
-            yield valkey.url
-        finally:
-            valkey.stop()
-
-
-@contextlib.contextmanager
-def _serving(app: str, environ: dict[str, str]) -> Iterator[str]:
-    """Run gunicorn as the Procfile does, with one worker; give its address."""
-    port = free_port()
-    settings = environ | {
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "WEB_CONCURRENCY": "1",
-        "MALLOC_ARENA_MAX": "2",
-        "PATH": os.environ["PATH"],
-    }
-    gunicorn = Path(sys.executable).parent / "gunicorn"
-    with subprocess.Popen(
-        [gunicorn, app], cwd=ROOT, env=settings, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            wait_for(f"http://127.0.0.1:{port}/health")
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
-def _measure(
-    bench: Bench,
-    title: str,
-    address: str,
-    paths: Sequence[str],
-    seconds: int,
-    *,
-    base: float | None = None,
-    etag: str | None = None,
-) -> float:
-    """Ask for the paths one after the other, and print a line; return the requests a second."""
-    # What is made is measured without compressing it, which most scripts do not ask for.
-    headers = [] if base is None else ["-H", "Accept-Encoding: br"]
-    if etag is not None:
-        headers += ["-H", f"If-None-Match: {etag}"]
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        listed = ",".join(f'"{path}"' for path in paths)
-        script.write(
-            f"local paths={{{listed}}} local n=0\n"
-            "request=function() n=n%#paths+1 return wrk.format('GET',paths[n]) end\n"
-        )
-        script.flush()
-        before = _cpu(bench.postmaster)
-        done = subprocess.run(
-            ["taskset", "-c", str((os.cpu_count() or 1) - 1), "wrk", "--latency", "-t1",
-             f"-c{CONNECTIONS}", f"-d{seconds}", "-s", script.name, *headers, address],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    taken = _cpu(bench.postmaster) - before
-    count = int(_found(r"(\d+) requests in", done.stdout))
-    rate = float(_found(r"Requests/sec: +([\d.]+)", done.stdout))
-    failed = "Non-2xx" in done.stdout and etag is None
+def _row(title: str, measured: Load, hello: float | None = None) -> Load:
     _print(
-        title + (" (failed in part)" if failed else ""),
-        f"{rate:,.0f}",
-        "" if base is None else f"{rate / base:.2f}",
-        f"{1_000 * taken / count:.2f}",
-        _found(r"50% +(\S+)", done.stdout),
-        _found(r"99% +(\S+)", done.stdout),
+        title + (" (failed in part)" if measured.failed else ""),
+        f"{measured.rate:,.0f}",
+        "" if hello is None else f"{measured.rate / hello:.2f}",
+        f"{measured.cpu:.2f}",
+        f"{measured.p50:.2f}",
+        f"{measured.p99:.2f}",
     )
-    return rate
-
-
-def _found(pattern: str, written: str) -> str:
-    match = re.search(pattern, written)
-    assert match, written
-    return match[1]
-
-
-def _cpu(postmaster: int) -> float:
-    """Return the seconds that the processes which serve have had: this one's, and PostgreSQL's."""
-    seconds = 0.0
-    for parent in (psutil.Process(), psutil.Process(postmaster)):
-        for process in parent.children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                seconds += times.user + times.system
-    return seconds
+    return measured
 
 
 def _print(title: str, *cells: str) -> None:
-    click.echo(f"{title:34}" + "".join(f"{cell:>12}" for cell in cells))
+    click.echo(f"{title:44}" + "".join(f"{cell:>12}" for cell in cells))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,76 @@
+"""The endpoints whose cost is measured, and how an uncached answer of each is had."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple
+
+from benchmarks import wrk
+from benchmarks.filled import names
+from benchmarks.web import Web
+
+COMMON = 6_000
+"""Packages that databases of every size have, from the largest to the smallest."""
+
+LARGEST = 3_000
+"""Of those that are most downloaded, so many are measured by themselves."""
+
+_WARMING = 300
+"""Packages asked for before it counts, so that connections are open and have looked up tables."""
+
+
+class Endpoint(NamedTuple):
+    """A kind of answer; `bar` is the CPU, in milliseconds, that making one may take."""
+
+    title: str
+    path: str
+    bar: float
+
+
+RECENT = Endpoint("recent", "/api/packages/{}/recent", 0.7)
+SYSTEM = Endpoint("series, system", "/api/packages/{}/system", 2.5)
+PAGE = Endpoint("package's page", "/packages/{}", 5)
+SERIES_AND_PAGE = (
+    Endpoint("series, overall", "/api/packages/{}/overall", 2.5),
+    Endpoint("series, python_major", "/api/packages/{}/python_major", 2.5),
+    Endpoint("series, python_minor", "/api/packages/{}/python_minor", 2.5),
+    SYSTEM,
+    PAGE,
+)
+ENDPOINTS = (RECENT, *SERIES_AND_PAGE)
+
+
+class RepeatedError(Exception):
+    """More was asked for than there are packages, so that answers were kept ones."""
+
+
+def common_names() -> list[str]:
+    """Return the packages that all databases have, in an order that looks like chance."""
+    chosen = names(COMMON)
+    Random(1).shuffle(chosen)
+    return chosen
+
+
+def largest_names(packages: int) -> list[str]:
+    """Return the most downloaded ones of so many packages, whose answers are the longest."""
+    chosen = names(packages)[:LARGEST]
+    Random(1).shuffle(chosen)
+    return chosen
+
+
+def made(web: Web, endpoint: Endpoint, packages: Sequence[str]) -> wrk.Load:
+    """Measure answers that nobody has asked for before. Raises RepeatedError.
+
+    It takes so few seconds that no package is asked for a second time.
+    """
+    paths = warmed(web, endpoint, packages)
+    load = wrk.load(web, paths, len(paths) // 2_500)
+    if load.requests > len(paths):
+        raise RepeatedError(f"{endpoint.title}: {load.requests} answers in {load.seconds:.0f} s")
+    return load
+
+
+def warmed(web: Web, endpoint: Endpoint, packages: Sequence[str]) -> list[str]:
+    """Ask for the answers of some of the packages; return the paths of the others."""
+    paths = [endpoint.path.format(name) for name in packages]
+    wrk.load(web, paths[:_WARMING], 1)
+    return paths[_WARMING:]
