@@ -333,6 +333,42 @@ def test_a_chart_that_can_not_be_had_says_so_and_comes_back(
     tab.errors.clear()
 
 
+@pytest.mark.parametrize(
+    ("look", "query", "size"),
+    [
+        pytest.param({}, "", (1200, 600), id="wide and light"),
+        pytest.param({"dark": True}, "&theme=dark", (1200, 600), id="wide and dark"),
+        pytest.param({"width": 390}, "&width=400&height=300", (400, 300), id="narrow"),
+        pytest.param(
+            {"width": 390, "dark": True},
+            "&width=400&height=300&theme=dark",
+            (400, 300),
+            id="narrow and dark",
+        ),
+    ],
+)
+def test_without_script_there_are_pictures(
+    open_tab: OpenTab,
+    server_url: str,
+    look: dict[str, Any],
+    query: str,
+    size: tuple[int, int],
+) -> None:
+    tab = open_tab(f"{server_url}/packages/flask?releases=major", script=False, **look)
+
+    for dimension in ("overall", "version"):
+        picture = tab.page.locator(f"[data-dimension={dimension}] img")
+        reserved = picture.bounding_box()
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("complete", True, timeout=PATIENT)
+        grouped = "releases=major&" if dimension == "version" else ""
+        address = f"/api/packages/flask/chart/{dimension}?{grouped}format=svg{query}"
+        assert picture.evaluate("img => [img.naturalWidth, img.naturalHeight]") == list(size)
+        assert picture.evaluate("img => img.currentSrc") == server_url + address
+        assert reserved is not None
+        assert reserved["height"] == pytest.approx(reserved["width"] * size[1] / size[0], abs=1)
+
+
 def test_without_script_there_are_tables_and_downloads(open_tab: OpenTab, server_url: str) -> None:
     tab = open_tab(f"{server_url}/packages/flask", script=False)
     box = tab.page.locator("[data-dimension=system]")

@@ -174,7 +174,7 @@ def test_the_page_has_a_chart_a_table_and_all_formats(client: FlaskClient) -> No
         ["flask", "50", "25", "83.3 %", "Leave out flask"],
         ["zope-interface", "10", "5", "16.7 %", "Leave out zope-interface"],
     ]
-    assert soup.select_one("noscript img")["src"] == f"/api/compare?format=svg&{query}"
+    assert soup.select_one("noscript img")["src"] == f"/api/compare?{query}&format=svg"
     assert soup.find("figure")["data-chart"] == f"/api/compare?{query}"
     assert links["CSV"] == f"/api/compare?format=csv&{query}"
     assert links["Leave out flask"] == f"/compare?{query.replace(',flask', '')}"

@@ -74,7 +74,7 @@ def test_the_form_leads_to_another_comparison(open_tab: OpenTab, server_url: str
 
 def test_without_script_there_is_a_picture_and_a_table(open_tab: OpenTab, server_url: str) -> None:
     tab = open_tab(server_url + PATH, script=False)
-    picture = tab.page.get_by_role("img", name="Daily downloads of flask, requests as lines")
+    picture = tab.page.get_by_role("img", name="Daily downloads of flask, requests, as a chart")
 
     expect(picture).to_be_visible()
     expect(tab.page.locator("tbody tr")).to_have_count(2)
