@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import orjson
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, copy_current_request_context, current_app, request
 from sqlalchemy.engine import make_url
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
@@ -57,7 +57,8 @@ def kept(
     are those that the answer tells of: it is made anew when one of them has changed. None means
     that any package may be in it, and `()` that only a change of all can change it.
 
-    `place` bounds how many requests make such answers or wait for them, where that takes long.
+    `place` is for what takes long: it bounds how many requests make such answers or wait for them,
+    and right after the data has changed, what there was before is given while it is made anew.
     `bypass` makes it now, for this client alone. Should making fail, the answer from before is
     given, if there is one; client errors (ParameterError, PackageNotFoundError, HTTP's 4xx) are
     raised and never kept.
@@ -75,7 +76,8 @@ def kept(
         spend(Cost.COMPUTED)
         return _content(make())
 
-    answer = site.keeper.find(key, packages, compute, place)
+    detach = None if place is nullcontext else copy_current_request_context
+    answer = site.keeper.find(key, packages, compute, place, detach=detach)
     return KeptResponse(answer, key, packages, policy)
 
 

@@ -19,6 +19,9 @@ import threading
 import time
 
 CHECK_SECONDS = 1.0
+NICENESS = 10
+"""Chrome takes the processor time that answers leave: who waits for a picture, waits anyway."""
+
 COMMANDS, ANSWERS = 3, 4
 """The files on which Chrome reads commands and writes answers."""
 
@@ -28,6 +31,7 @@ def main() -> None:
     folder, *command = sys.argv[1:]
     parent = os.getppid()
     _rearrange_files()
+    os.nice(NICENESS)
     with subprocess.Popen(command, pass_fds=(COMMANDS, ANSWERS)) as chrome:
         threading.Thread(target=_wait_for_end_of, args=(parent, chrome), daemon=True).start()
         chrome.wait()

@@ -218,11 +218,22 @@ class Front:
 
     def remember(self, environ: Environ, answer: Answer, prepared: Prepared) -> None:
         """Send this answer to whoever asks for the same address, for a while."""
+        target = _target(environ)
+
+        def forget(gone: weakref.ref[Answer]) -> None:
+            known = self._targets.get(target)
+            if known is not None and known[0] is gone:
+                self._targets.pop(target, None)
+
         until = time.monotonic() + KNOWN_SECONDS
-        self._targets[_target(environ)] = weakref.ref(answer), prepared, until
+        self._targets[target] = weakref.ref(answer, forget), prepared, until
         while len(self._targets) > MOST_TARGETS:
             # Another thread may have dropped it meanwhile.
             self._targets.pop(next(iter(self._targets)), None)
+
+    def __len__(self) -> int:
+        """Return how many addresses it knows the answers of: none whose answer has gone."""
+        return len(self._targets)
 
     def cache_control(self, policy: Policy) -> tuple[str, str]:
         """Return the header that tells how long an answer may be kept from now."""

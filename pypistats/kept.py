@@ -23,6 +23,8 @@ from contextlib import AbstractContextManager, nullcontext
 import orjson
 
 from pypistats import encodings
+from pypistats.background import Background
+from pypistats.clock import utc_now
 from pypistats.queries import DataRevision, Revision
 from pypistats.revision import RevisionWatch
 from pypistats.shared_cache import Claim, SharedCache
@@ -40,9 +42,16 @@ POLL_SECONDS = 0.01
 RETRY_SECONDS = 10.0
 """After making an answer has failed, the one from before serves for so long without a new try."""
 
+STORM = dt.timedelta(minutes=10)
+"""For so long after the data has changed, all that is asked for is old. Other caches are told that
+they may give what is old for as long, while they fetch the new."""
+
 Headers = tuple[tuple[str, str], ...]
 Place = Callable[[], AbstractContextManager[None]]
 """What a caller enters before it makes an answer; that raises if there is no place."""
+
+Detach = Callable[[Callable[[], None]], Callable[[], None]]
+"""Makes of a function one that can be called when the request is over."""
 
 Scope = Sequence[str] | None
 """The packages that an answer tells of; None for any, empty for what only a new day changes."""
@@ -189,35 +198,67 @@ class AnswerKeeper:
         self.shelf = shelf
         self._shared = shared
         self._is_failure = is_failure
+        self._background = Background()
         self._flights: dict[tuple[str, Revision | None], Future[Answer]] = {}
         self._lock = threading.Lock()
 
     def find(
-        self, key: str, scope: Scope, make: Callable[[], Content], place: Place = nullcontext
+        self,
+        key: str,
+        scope: Scope,
+        make: Callable[[], Content],
+        place: Place = nullcontext,
+        *,
+        detach: Detach | None = None,
     ) -> Answer:
         """Return the answer under `key`, by `make` where there is none for the current revision.
 
         Whoever makes it or waits for another to do so holds a `place` meanwhile. When there is no
         place or making fails, the answer from before is returned, if there is one, and is stale.
+        With `detach`, which is for what takes long, so it is for `STORM` after a change of the
+        data: the new one is then made in the background, and nobody waits for it.
         """
         current = self.watch.current()
-        before = self.shelf.get(key)
-        if before is not None:
-            if time.monotonic() < before.retry_at:
-                return before
-            if current is not None and before.holds(current, scope):
-                before.retry_at = 0.0
-                return before
+        held = self._held(key, current, scope)
+        if held is not None:
+            return held
         wanted = None if current is None else current.of(scope)
-        try:
+
+        def fetch() -> Answer:
             with place():
                 return self._together(key, wanted, lambda: self._fetch(key, wanted, make))
+
+        if detach and wanted and utc_now() - wanted.changed_at < STORM:
+            stale = self._from_before(key)
+            if stale is not None:
+                self._background.do(key, detach(lambda: self._renew(fetch)))
+                return stale
+        try:
+            return fetch()
         except Exception as error:
             stale = self._from_before(key) if self._is_failure(error) else None
             if stale is None:
                 raise
             logger.warning("an answer can't be made, the one from before is given", exc_info=error)
             return stale
+
+    def _held(self, key: str, current: DataRevision | None, scope: Scope) -> Answer | None:
+        """Return this process's answer if it still holds, or if it is too soon to try again."""
+        held = self.shelf.get(key)
+        if held is None or time.monotonic() < held.retry_at:
+            return held
+        if current is None or not held.holds(current, scope):
+            return None
+        held.retry_at = 0.0
+        return held
+
+    def _renew(self, fetch: Callable[[], Answer]) -> None:
+        """Fetch an answer that nobody waits for."""
+        try:
+            fetch()
+        except Exception as error:
+            if self._is_failure(error):
+                logger.warning("an answer can't be made anew", exc_info=error)
 
     def keep_variant(self, key: str, answer: Answer) -> None:
         """Take note that a variant was added to an answer."""
@@ -265,6 +306,7 @@ class AnswerKeeper:
             if kept is None:
                 return None
             answer = Answer.load(kept)
+            self.shelf.put(key, answer)
         answer.retry_at = time.monotonic() + RETRY_SECONDS
         return answer
 

@@ -51,6 +51,11 @@ class RevisionWatch:
 
     def _start_reading(self) -> threading.Event:
         with self._lock:
+            if self._reading is None and time.monotonic() < self._fresh_until:
+                # It was read since the caller looked.
+                done = threading.Event()
+                done.set()
+                return done
             if self._reading is None:
                 self._reading = threading.Event()
                 threading.Thread(target=self._refresh, args=(self._reading,), daemon=True).start()

@@ -277,6 +277,7 @@ def test_an_answer_is_kept_in_memory_only_where_there_is_room(app: Flask, maker:
 
     assert made(site, "/made/p999") == 1_000
     assert made(site, "/made/p0") == 1_001
+    assert 0 < len(site.extensions["answers"].front) < 600
     close(site)
 
 

@@ -1,6 +1,8 @@
 """Pictures are drawn once, and a picture from before is better than none."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
@@ -10,14 +12,15 @@ import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
 from PIL import Image
+from sqlalchemy import text
 
-from pypistats import create_app, ingest
+from pypistats import create_app, ingest, store
 from pypistats.answers import kept
 from pypistats.catalog import normalize_name
 from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
 from pypistats.limits import Cost, spend
-from pypistats.render import place, render_image
+from pypistats.render import RenderUnavailableError, place, render_image
 from tests.figures import figure
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.made import Maker, bump
@@ -81,6 +84,7 @@ def test_who_finds_no_place_gets_the_picture_from_before(drawing: Flask, maker: 
     client.get("/drawn/flask")
     client.get("/drawn/requests")
     bump(drawing)
+    let_an_hour_pass(drawing)
     maker.gate.clear()
     with ThreadPoolExecutor(1) as thread:
         drawn = thread.submit(drawing.test_client().get, "/drawn/flask")
@@ -96,6 +100,54 @@ def test_who_finds_no_place_gets_the_picture_from_before(drawing: Flask, maker: 
         ]
         assert drawn.result().json == {"made": 3}
     assert all("max-age=0, s-maxage=10," in answer.headers["Cache-Control"] for answer in answers)
+
+
+def test_right_after_a_change_pictures_are_drawn_anew_while_the_ones_from_before_are_given(
+    drawing: Flask, maker: Maker
+) -> None:
+    client = drawing.test_client()
+    client.get("/drawn/flask")
+    client.get("/drawn/requests")
+    bump(drawing)
+    maker.gate.clear()
+
+    asked = ("/drawn/flask", "/drawn/requests", "/drawn/flask")
+    answers = [client.get(path) for path in asked]
+    maker.gate.set()
+
+    assert [answer.json for answer in answers] == [{"made": 1}, {"made": 2}, {"made": 1}]
+    assert all("max-age=0, s-maxage=10," in answer.headers["Cache-Control"] for answer in answers)
+    # Each once, and in the order in which they were asked for.
+    eventually(lambda: client.get("/drawn/flask").json == {"made": 3})
+    eventually(lambda: client.get("/drawn/requests").json == {"made": 4})
+    assert "max-age=300," in client.get("/drawn/flask").headers["Cache-Control"]
+
+
+def test_one_that_can_not_be_drawn_anew_holds_up_no_other(drawing: Flask, maker: Maker) -> None:
+    client = drawing.test_client()
+    client.get("/drawn/flask")
+    bump(drawing)
+    maker.error = RenderUnavailableError("Chrome is gone.", 2)
+    failed = client.get("/drawn/flask")
+    eventually(lambda: "background" not in {thread.name for thread in threading.enumerate()})
+    maker.error = None
+
+    assert failed.json == client.get("/drawn/flask").json == {"made": 1}
+    assert client.get("/drawn/requests").json == {"made": 2}
+
+
+def let_an_hour_pass(site: Flask) -> None:
+    with site.app_context(), store.transaction():
+        db.session.execute(
+            text("update data_revision set changed_at = changed_at - interval '1 hour'")
+        )
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_picture_that_is_there_needs_no_place(drawing: Flask, maker: Maker) -> None:
