@@ -6,12 +6,11 @@ than leave it half its threads, and with no connection held.
 """
 
 import datetime as dt
-import functools
 import logging
 import math
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from celery import Celery
@@ -20,7 +19,6 @@ from kombu.exceptions import OperationalError as QueueError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import TooManyRequests
-from werkzeug.wsgi import ClosingIterator
 
 from pypistats import provision, store, wants
 from pypistats.catalog import ALL_PACKAGES, InvalidNameError, is_normal_name, normalize_name
@@ -59,6 +57,12 @@ LOOK_SECONDS = 60
 
 LOOKS_KEPT = 10_000
 
+GATHER_SECONDS = 1.0
+"""For so long the packages whose pages are opened are gathered, to be looked at together."""
+
+MOST_GATHERED = 20
+"""How many that are: a crawler that opens pages faster does not have PyPI asked as fast."""
+
 POLL_SECONDS = 0.2
 """How often a request that waits looks whether the package is there."""
 
@@ -77,7 +81,7 @@ def register_demand(app: Flask) -> None:
     config = app.config
     app.extensions["demand"] = Demand(max(1, config["WEB_THREADS"] // 2))
     if config["REDIS_URL"] and config["PYPI_URL"]:
-        app.wsgi_app = PageWatch(app)  # type: ignore[method-assign]
+        app.extensions["page_watch"] = app.wsgi_app = PageWatch(app)  # type: ignore[method-assign]
     if config["INGEST_SCOPE"] == "tracked" and config["SOURCE"] != "none":
         app.before_request(_before_package)
         app.after_request(_mark_stale)
@@ -101,67 +105,90 @@ class Demand:
         return True
 
 
-def send(want: Want) -> None:
-    """Queue the task that fetches `want`. If there is no way to, it is due again later."""
-    _send(TASKS[want.what], want.package)
+def send(wanted: Sequence[Want]) -> None:
+    """Queue the tasks that fetch what is wanted. If there is no way to, it is due again later."""
+    _send([(TASKS[want.what], want.package) for want in wanted])
 
 
-def _send(task: str, *arguments: str) -> None:
-    """Queue a task, and ask for no result: that would wait for Redis."""
+def _send(messages: Sequence[tuple[str, ...]]) -> None:
+    """Queue tasks, each with its arguments, and ask for no result: that would wait for Redis."""
     celery: Celery = current_app.extensions["celery"]
     try:
         with celery.connection_for_write(transport_options=HASTE) as connection:
-            celery.send_task(
-                task,
-                arguments,
-                connection=connection,
-                ignore_result=True,
-                retry=False,
-                expires=MESSAGE_SECONDS,
-            )
+            for task, *arguments in messages:
+                celery.send_task(
+                    task,
+                    arguments,
+                    connection=connection,
+                    ignore_result=True,
+                    retry=False,
+                    expires=MESSAGE_SECONDS,
+                )
     except (QueueError, OSError) as error:
-        logger.warning("%s can't be queued: %s", " ".join((task, *arguments)), error)
+        told = ", ".join(" ".join(message) for message in messages)
+        logger.warning("%s can't be queued: %s", told, error)
 
 
 # --- what PyPI tells --------------------------------------------------------------------------
 
 
-def want_info(package: str) -> None:
-    """Have PyPI asked about a package that the store has, unless it was lately."""
-    if not provision.is_info_due(package, older_than=INFO_AGE):
+def want_info(packages: Sequence[str]) -> None:
+    """Have PyPI asked about those of the packages that the store has, unless it was lately."""
+    due = provision.info_due(packages, older_than=INFO_AGE)
+    if not due:
         return
-    want = Want(INFO, package)
     with store.transaction():
-        ours = wants.add(want)
+        ours = wants.add([Want(INFO, package) for package in due])
     if ours:
-        send(want)
+        send(ours)
 
 
 class PageWatch:
-    """Sees to it, once a page of a package is sent, that what PyPI tells of it is fetched.
+    """Sees to it, soon after a page of a package is sent, that what PyPI tells of it is fetched.
 
-    It stands before all else, since most pages are sent by what is kept of them.
+    It stands before all else, since most pages are sent by what is kept of them. Packages are
+    looked at several at a time: to ask and to queue for one alone takes longer than its page.
     """
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._site = app.wsgi_app
+        self._opened: set[str] = set()
+        self._lock = threading.Lock()
+        self._looking = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Pass a request on."""
-        sent = self._site(environ, start_response)
         name = environ["PATH_INFO"].removeprefix(PAGES)
-        demand: Demand = self._app.extensions["demand"]
-        if name == environ["PATH_INFO"] or not is_normal_name(name) or not demand.due(name):
-            return sent
-        return ClosingIterator(sent, functools.partial(self._look, name))
+        if name != environ["PATH_INFO"] and is_normal_name(name):
+            self._note(name)
+        return self._site(environ, start_response)
 
-    def _look(self, package: str) -> None:
-        with self._app.app_context():
+    def _note(self, package: str) -> None:
+        demand: Demand = self._app.extensions["demand"]
+        with self._lock:
+            if len(self._opened) >= MOST_GATHERED or not demand.due(package):
+                return
+            self._opened.add(package)
+            is_first = len(self._opened) == 1
+        if is_first:
+            timer = threading.Timer(GATHER_SECONDS, self.look)
+            timer.daemon = True
+            timer.start()
+
+    def look(self) -> None:
+        """Look at the packages whose pages were opened since the last look."""
+        with self._looking:
+            with self._lock:
+                opened, self._opened = self._opened, set()
+            if not opened:
+                return
             try:
-                want_info(package)
+                with self._app.app_context():
+                    want_info(sorted(opened))
             except (DBAPIError, PoolTimeoutError) as error:
-                logger.warning("what PyPI tells of %s can't be asked for: %s", package, error)
+                told = ", ".join(sorted(opened))
+                logger.warning("what PyPI tells of %s can't be asked for: %s", told, error)
 
 
 # --- downloads --------------------------------------------------------------------------------
@@ -215,7 +242,7 @@ def _check(package: str, supply: Supply) -> None:
     if supply.is_known is None and current_app.config["PYPI_URL"]:
         demand: Demand = current_app.extensions["demand"]
         if demand.due(NAMES_TASK, LATER):
-            _send(NAMES_TASK)
+            _send([(NAMES_TASK,)])
         raise NotReadyError("PyPI's list of names is being loaded.", retry_after=LATER)
     if not supply.is_known:
         raise PackageNotFoundError(package)
@@ -240,7 +267,7 @@ def _want(package: str) -> None:
     """Have a package fetched; whoever is the first to want it spends from its own quota."""
     want = Want(PACKAGE, package)
     with store.transaction():
-        if not wants.add(want):
+        if not wants.add([want]):
             return
     try:
         spend(Cost.FETCH)
@@ -248,7 +275,7 @@ def _want(package: str) -> None:
         with store.transaction():
             wants.finish(want)
         raise
-    send(want)
+    send([want])
 
 
 def _want_more(package: str) -> None:

@@ -44,18 +44,19 @@ def info_checked_at(package: str) -> dt.datetime | None:
     return checked_at
 
 
-def is_info_due(package: str, *, older_than: dt.timedelta) -> bool:
-    """Tell whether the store has a package, and PyPI was not asked about it for so long."""
-    due: bool = execute(
+def info_due(packages: Sequence[str], *, older_than: dt.timedelta) -> list[str]:
+    """Return those of the packages that the store has, and PyPI was not asked about for so long."""
+    rows = execute(
         """
-        select exists (select from packages where name = :package) and not exists (
-            select from package_info where package = :package and checked_at > now() - :older_than
+        select name from packages where name = any(:packages) and not exists (
+            select from package_info where package = name and checked_at > now() - :older_than
         )
+        order by name
         """,
-        package=package,
+        packages=list(packages),
         older_than=older_than,
-    ).scalar()
-    return due
+    )
+    return [name for (name,) in rows]
 
 
 def supply(package: str) -> Supply:

@@ -125,11 +125,11 @@ def refresh_rankings() -> bool:
 def queue_wants() -> list[str]:
     """Queue what visitors asked for and no task has fetched; return the packages."""
     with store.transaction():
-        for package in _listed_and_never_fetched():
-            wants.add(Want(demand.PACKAGE, package), due_now=True)
+        listed = _listed_and_never_fetched()
+        wants.add([Want(demand.PACKAGE, package) for package in listed], due_now=True)
         due = wants.take_due(WANTS_A_RUN)
-    for want in due:
-        demand.send(want)
+    if due:
+        demand.send(due)
     return [want.package for want in due]
 
 

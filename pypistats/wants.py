@@ -6,6 +6,7 @@ Each call is a transaction of its own, that the caller commits.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -29,23 +30,25 @@ class Want(NamedTuple):
     package: str
 
 
-def add(want: Want, *, due_now: bool = False) -> bool:
-    """Ask for `want`; tell whether the caller is the one to queue it.
+def add(wanted: Sequence[Want], *, due_now: bool = False) -> list[Want]:
+    """Ask for what is wanted; return what the caller is the one to queue.
 
     With `due_now` nobody is yet, and `take_due` gives it.
     """
-    added = _execute(
+    rows = _execute(
         """
         insert into wants (what, package, wanted_at, due_at)
-        values (:what, :package, clock_timestamp(), clock_timestamp() + :lease)
+        select what, package, clock_timestamp(), clock_timestamp() + :lease
+        from unnest(cast(:whats as text[]), cast(:packages as text[])) as wanted (what, package)
         on conflict (what, package) do update set due_at = excluded.due_at
         where wants.due_at <= clock_timestamp()
-        returning true
+        returning what, package
         """,
         lease=dt.timedelta() if due_now else _LEASE,
-        **want._asdict(),
-    ).scalar()
-    return bool(added)
+        whats=[want.what for want in wanted],
+        packages=[want.package for want in wanted],
+    )
+    return [Want(*row) for row in rows]
 
 
 def take_due(limit: int) -> list[Want]:

@@ -342,7 +342,7 @@ def test_one_client_may_have_so_many_packages_fetched(app: Flask, site: Flask) -
     ]
     assert queued(site) == 2
     with site.app_context(), store.transaction():
-        assert wants.add(Want("package", "nobody")) is False
+        assert wants.add([Want("package", "nobody")]) == []
 
 
 def test_stale_data_is_given_to_a_client_that_may_have_nothing_fetched(

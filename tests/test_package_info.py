@@ -20,6 +20,7 @@ from pypistats.sources import SourceError
 from pypistats.workers import WANTS_QUEUE
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.network import free_port
+from tests.pipeline_processes import until
 from tests.scripted_server import ScriptedServer, answer
 
 DOCUMENT = orjson.dumps({"info": {"summary": "A framework", "version": "3.1"}})
@@ -46,7 +47,9 @@ def site_of(app: Flask, **settings: str) -> Iterator[Flask]:
 
 
 def open_page(client: FlaskClient, path: str = "/packages/flask") -> int:
+    """Open a page; what that has asked for is asked before this returns."""
     with client.get(path) as response:
+        client.application.extensions["page_watch"].look()
         return response.status_code
 
 
@@ -105,6 +108,29 @@ def test_what_is_older_than_a_day_is_asked_again(site: Flask) -> None:
     open_page(site.test_client())
 
     assert queued(site) == 1
+
+
+def test_pages_opened_together_are_asked_about_together_and_not_too_many(
+    site: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"package-{number}" for number in range(4)]
+    with site.app_context():
+        ingest.ingest_day(DAY, FixedSource(*map(package_day, names)))
+    monkeypatch.setattr("pypistats.demand.MOST_GATHERED", 3)
+    for name in names:
+        site.test_client().get(f"/packages/{name}").close()
+
+    open_page(site.test_client(), "/")
+    assert queued(site) == 3
+
+    open_page(site.test_client(), "/packages/package-3")
+    assert queued(site) == 4
+
+
+def test_pages_are_looked_at_by_themselves(site: Flask) -> None:
+    site.test_client().get("/packages/flask").close()
+
+    until(lambda: queued(site) == 1, "a question about the package")
 
 
 @pytest.mark.parametrize("path", ["/packages/Flask", "/packages/__all__", "/packages/unknown", "/"])

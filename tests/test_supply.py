@@ -48,7 +48,7 @@ def fetch(package: str, source: FixedSource, *, now: dt.datetime = NOW) -> int |
 def want(package: str) -> Want:
     wanted = Want("package", package)
     with store.transaction():
-        wants.add(wanted)
+        wants.add([wanted])
     return wanted
 
 
@@ -121,7 +121,7 @@ def test_a_package_that_is_there_is_not_fetched_again() -> None:
 
     assert source.fetches == 1
     with store.transaction():
-        assert wants.add(wanted) is True
+        assert wants.add([wanted]) == [wanted]
 
 
 def test_a_known_package_without_downloads_is_there_and_empty_for_a_day() -> None:
@@ -180,7 +180,7 @@ def test_a_source_that_has_nothing_yet_is_an_error() -> None:
     )
     assert found.due_at is not None
     with store.transaction():
-        assert wants.add(wanted) is False
+        assert wants.add([wanted]) == []
 
 
 def test_a_source_that_breaks_off_leaves_nothing() -> None:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("app_context")
 
 def add(want: Want) -> bool:
     with store.transaction():
-        return wants.add(want)
+        return wants.add([want]) == [want]
 
 
 def take_due(limit: int = 10) -> list[Want]:
