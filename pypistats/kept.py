@@ -34,8 +34,14 @@ logger = logging.getLogger(__name__)
 SHARED_SECONDS = 2 * 86_400
 """How long the shared cache keeps an answer: over the next day's data, should that fail."""
 
-CLAIM_SECONDS = 30.0
-"""How long others wait for the one that makes an answer, before they make it as well."""
+CLAIM_SECONDS = 3.0
+"""How long other processes wait for the one that makes an answer, before one of them makes it too.
+
+A process that is killed leaves its claim, as does one that has lost the shared cache.
+"""
+
+PLACED_CLAIM_SECONDS = 30.0
+"""The same where a place is held, since what needs one takes long; and how long threads wait."""
 
 POLL_SECONDS = 0.01
 
@@ -223,10 +229,11 @@ class AnswerKeeper:
         if held is not None:
             return held
         wanted = None if current is None else current.of(scope)
+        seconds = CLAIM_SECONDS if place is nullcontext else PLACED_CLAIM_SECONDS
 
         def fetch() -> Answer:
             with place():
-                return self._together(key, wanted, lambda: self._fetch(key, wanted, make))
+                return self._together(key, wanted, lambda: self._fetch(key, wanted, make, seconds))
 
         if detach and wanted and utc_now() - wanted.changed_at < STORM:
             stale = self._from_before(key)
@@ -265,21 +272,23 @@ class AnswerKeeper:
         if self.shelf.resize(key, answer):
             self._shared.set(key, answer.dump(), SHARED_SECONDS)
 
-    def _fetch(self, key: str, wanted: Revision | None, make: Callable[[], Content]) -> Answer:
+    def _fetch(
+        self, key: str, wanted: Revision | None, make: Callable[[], Content], seconds: float
+    ) -> Answer:
         if wanted is None:
             # The database has never been reached: what is kept is better than to wait for it.
             return self._from_before(key) or Answer(make(), None)
         claim = Claim(key)
-        kept = self._wait(claim, wanted)
+        kept = self._wait(claim, wanted, seconds)
         answer = self._make(key, wanted, make, claim) if kept is None else Answer.load(kept)
         self.shelf.put(key, answer)
         return answer
 
-    def _wait(self, claim: Claim, wanted: Revision) -> bytes | None:
+    def _wait(self, claim: Claim, wanted: Revision, seconds: float) -> bytes | None:
         """Return the answer that another process has made; None if it is this one's to make."""
-        deadline = time.monotonic() + CLAIM_SECONDS
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            found = self._shared.get_or_claim(claim, mark(wanted), seconds=CLAIM_SECONDS)
+            found = self._shared.get_or_claim(claim, mark(wanted), seconds=seconds)
             if isinstance(found, bytes):
                 return found
             if found:
@@ -323,7 +332,7 @@ class AnswerKeeper:
                 flight = self._flights[key, wanted] = Future()
         if not leading:
             try:
-                return flight.result(CLAIM_SECONDS)
+                return flight.result(PLACED_CLAIM_SECONDS)
             except FutureTimeoutError:
                 return fetch()
             except Exception as error:

@@ -1,6 +1,8 @@
 """An app with an endpoint whose making a test controls."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from flask import Flask, Response, request
@@ -38,9 +40,15 @@ def app_with(maker: Maker, database_url: str, **settings: str) -> Flask:
         package = normalize_name(name)
         bypass = "nocache" in request.args
         part = request.args.get("part")
-        return kept(maker, package, part, packages=[package], bypass=bypass)
+        place = _place if "place" in request.args else nullcontext
+        return kept(maker, package, part, packages=[package], bypass=bypass, place=place)
 
     return app
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    yield
 
 
 def bump(app: Flask, *packages: str) -> None:

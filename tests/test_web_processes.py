@@ -1,0 +1,340 @@
+"""The Procfile's `web` with two worker processes: what only shows between real processes.
+
+They have a database and a Valkey of their own; PostgreSQL's log tells which statements came.
+"""
+
+import contextlib
+import gzip
+import itertools
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import brotli
+import flask_migrate
+import orjson
+import psycopg2
+import pytest
+import redis
+import zstandard
+from flask import Flask
+from sqlalchemy import text
+
+from pypistats import create_app, ingest
+from pypistats.embedded import PostgresServer
+from pypistats.extensions import db
+from tests.fixed_source import DAY, FixedSource, package_day
+from tests.pipeline_processes import Valkey, running, until
+from tests.web_processes import Client, Reply, Web, at_once
+
+CLIENTS = 200
+PACKAGES = [f"package-{n:03}" for n in range(60)]
+
+NUMBERS = itertools.count()
+
+DECODERS = {
+    "br": brotli.decompress,
+    "gzip": gzip.decompress,
+    "zstd": lambda body: zstandard.ZstdDecompressor().decompress(body),
+}
+
+
+class Site:
+    """The web processes, the servers behind them, and what a test asks of these."""
+
+    def __init__(self, web: Web, app: Flask, valkey: Valkey, log: Path) -> None:
+        self.web = web
+        self.valkey = valkey
+        self._app = app
+        self._log = log
+
+    def load(self, downloads: int) -> None:
+        """Put a day into the database in which each package has so many downloads."""
+        with self._app.app_context():
+            rows = [package_day(name, downloads=downloads) for name in PACKAGES]
+            ingest.ingest_day(DAY, FixedSource(*rows))
+
+    def statements_about(self, package: str) -> list[str]:
+        """Return the statements with a package's name that have come to PostgreSQL."""
+        lines = self._log.read_text().splitlines()
+        return [line for line in lines if "statement:" in line and f"'{package}'" in line]
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Have all that reads or writes the days wait until the end of the block."""
+        with self._app.app_context(), db.engine.connect() as connection:
+            connection.execute(text("lock table daily in access exclusive mode"))
+            yield
+            connection.rollback()
+
+    def waiting(self) -> int:
+        """Return how many statements wait for what is held."""
+        with self._app.app_context():
+            count: int = db.session.execute(
+                text("select count(*) from pg_locks where not granted")
+            ).scalar_one()
+            db.session.rollback()
+            return count
+
+    def are_busy(self) -> bool:
+        """Tell whether each process has taken more connections than it has threads."""
+        return all(
+            sum(each.laddr.port == self.web.port for each in worker.net_connections("tcp")) > 20
+            for worker in self.web.workers
+        )
+
+    def claims(self) -> int:
+        with redis.Redis.from_url(self.valkey.url) as client:
+            return len(client.keys("pypistats:*:claim"))
+
+    def shared(self) -> int:
+        """Return how many answers Valkey has."""
+        with redis.Redis.from_url(self.valkey.url) as client:
+            return int(client.dbsize())
+
+    def settle(self) -> None:
+        """Wait until each process gives what it makes to the others."""
+        with contextlib.ExitStack() as stack:
+            for client in self.client_of_each_worker(stack):
+                until(lambda client=client: self._shares(client), "it shares its answers")
+
+    def _shares(self, client: Client) -> bool:
+        """Have a process make what nobody has made before; tell whether it is in Valkey then."""
+        before = self.shared()
+        assert client.ask(f"/api/search?q=package-{next(NUMBERS)}").status == 200
+        return self.shared() > before
+
+    def client_of_each_worker(self, stack: contextlib.ExitStack) -> list[Client]:
+        """Return a connection to each process."""
+        found: dict[int, Client] = {}
+
+        def connect() -> bool:
+            client = stack.enter_context(contextlib.closing(self.web.client()))
+            client.ask("/health")
+            found.setdefault(self.web.worker_of(client) or 0, client)
+            return len(found) == len(self.web.workers)
+
+        until(connect, "each process has a connection")
+        return list(found.values())
+
+
+@pytest.fixture(scope="module")
+def database(postgres_server: PostgresServer) -> Iterator[str]:
+    """Give an empty database on the shared server, whose statements all are in its log."""
+    with contextlib.closing(psycopg2.connect(postgres_server.url)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute("create database web")
+        cursor.execute("alter database web set log_statement = 'all'")
+        yield postgres_server.url.removesuffix("postgres") + "web"
+        cursor.execute("drop database web with (force)")
+
+
+@pytest.fixture(scope="module")
+def started(database: str, postgres_server: PostgresServer) -> Iterator[Site]:
+    app = create_app({"DATABASE_URL": database})
+    with app.app_context():
+        flask_migrate.upgrade()
+    valkey = Valkey()
+    with running(valkey):
+        web = Web(DATABASE_URL=database, REDIS_URL=valkey.url, WEB_CONCURRENCY="2")
+        try:
+            site = Site(web, app, valkey, postgres_server._log)
+            site.load(10)
+            yield site
+        finally:
+            web.end()
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def site(started: Site) -> Site:
+    """Give the site once both processes share their answers, whatever befell it before."""
+    started.settle()
+    return started
+
+
+def series(package: str, downloads: int = 10) -> dict[str, Any]:
+    """Return the document that /system has to be."""
+    return {
+        "package": package,
+        "type": "system_downloads",
+        "data": [{"category": "Linux", "date": str(DAY), "downloads": downloads}],
+    }
+
+
+def documents(replies: list[Reply]) -> list[tuple[int, Any]]:
+    """Return the different ones."""
+    found = {(reply.status, reply.body) for reply in replies}
+    return [(status, orjson.loads(body)) for status, body in found]
+
+
+def test_a_stampede_on_a_cold_address_is_one_statement(site: Site) -> None:
+    package = PACKAGES[0]
+    path = f"/api/packages/{package}/system"
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        with site.held():
+            answers = at_once(pool, CLIENTS, lambda: site.web.get(path))
+            until(site.are_busy, "both processes are asked")
+            until(site.waiting, "one of them asks PostgreSQL")
+        replies = [answer.result() for answer in answers]
+
+    assert len(replies) == CLIENTS
+    assert documents(replies) == [(200, series(package))]
+    assert len(site.statements_about(package)) == 1
+
+
+def test_a_process_that_is_killed_holds_up_nobody_for_long(site: Site) -> None:
+    path = f"/api/packages/{PACKAGES[41]}/system"
+
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+        first, second = site.client_of_each_worker(stack)
+        with site.held():
+            lost = pool.submit(first.ask, path)
+            until(site.claims, "the first process has the claim")
+            until(site.waiting, "it asks PostgreSQL")
+            waiting = pool.submit(second.ask, path)
+            os.kill(site.web.worker_of(first) or 0, signal.SIGKILL)
+
+        assert documents([waiting.result()]) == [(200, series(PACKAGES[41]))]
+        assert isinstance(lost.exception(), OSError)
+    until(lambda: len(site.web.workers) == 2, "another process is there")
+
+
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+def test_redis_may_go_while_answers_are_made_and_come_back(site: Site, fault: str) -> None:
+    package, *others = PACKAGES[1:20] if fault == "killed" else PACKAGES[20:40]
+    cold = f"/api/packages/{package}/system"
+    site.web.get("/faqs")
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        with site.held():
+            answers = at_once(pool, CLIENTS, lambda: site.web.get(cold))
+            until(site.claims, "one process has the claim")
+            until(site.waiting, "it asks PostgreSQL")
+            site.valkey.lose(fault)
+        replies = [answer.result() for answer in answers]
+        meanwhile = [site.web.get(f"/api/packages/{name}/system") for name in others]
+        kept = [site.web.get("/faqs") for _ in others]
+    site.valkey.return_from(fault)
+
+    assert len(replies) == CLIENTS
+    assert documents(replies) == [(200, series(package))]
+    assert 1 <= len(site.statements_about(package)) <= 2
+    assert [documents([reply]) for reply in meanwhile] == [[(200, series(n))] for n in others]
+    assert {reply.status for reply in kept} == {200}
+    site.settle()
+
+
+def test_a_claim_that_is_left_over_holds_up_nobody_for_long(site: Site) -> None:
+    path = f"/api/packages/{PACKAGES[40]}/system"
+
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+        first, second = site.client_of_each_worker(stack)
+        with site.held():
+            made = pool.submit(first.ask, path)
+            until(site.claims, "the first process has the claim")
+            until(site.waiting, "it asks PostgreSQL")
+            site.valkey.lose("frozen")
+        assert made.result().status == 200
+        site.valkey.return_from("frozen")
+        assert site.claims() == 1
+
+        assert documents([second.ask(path)]) == [(200, series(PACKAGES[40]))]
+
+
+PAGE = f"/packages/{PACKAGES[0]}"
+
+
+def test_new_data_is_in_both_processes_at_once_and_never_in_part(site: Site) -> None:
+    ended = threading.Event()
+    seen: list[list[Reply]] = []
+
+    def ask_on(client: Client) -> None:
+        seen.append(replies := [])
+        while not ended.is_set():
+            replies.append(client.ask(PAGE))
+
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(8) as pool:
+        each = site.client_of_each_worker(stack)
+        clients = [stack.enter_context(contextlib.closing(site.web.client())) for _ in range(6)]
+        before = each[0].ask(PAGE)
+        asking = [pool.submit(ask_on, client) for client in [*clients, *each]]
+        site.load(1_234)
+        until(lambda: all(len(set(bodies(replies))) > 1 for replies in seen), "all have it")
+        ended.set()
+        assert [future.result() for future in asking] == [None] * 8
+        after = each[0].ask(PAGE)
+
+    assert (b"1,234" in before.body, b"1,234" in after.body) == (False, True)
+    for replies in seen:
+        changed = bodies(replies).index(after.body)
+        assert bodies(replies) == [before.body] * changed + [after.body] * (len(replies) - changed)
+        tags = [reply.headers["etag"] for reply in replies]
+        assert tags == [before.headers["etag"]] * changed + [after.headers["etag"]] * (
+            len(tags) - changed
+        )
+
+
+def bodies(replies: list[Reply]) -> list[bytes]:
+    return [reply.body for reply in replies]
+
+
+ADDRESSES = [
+    f"/api/packages/{PACKAGES[0]}/recent",
+    "/api/packages/" + ",".join(PACKAGES) + "/recent",
+    PAGE,
+    f"/badge/{PACKAGES[0]}.svg",
+    f"/api/packages/{PACKAGES[0]}/chart/system?format=plotly",
+    "/sitemaps/packages-0.xml",
+    "/openapi.yaml",
+]
+
+
+OWN = {"connection", "date", "ratelimit", "ratelimit-policy", "server"}
+"""The headers of an answer that are one client's or one moment's."""
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_variants_heads_and_304s_are_the_same_from_each_process(site: Site, path: str) -> None:
+    with contextlib.ExitStack() as stack:
+        clients = site.client_of_each_worker(stack)
+        plain = from_each(clients, path)
+        assert "content-encoding" not in plain.headers
+        for encoding, decode in DECODERS.items():
+            variant = from_each(clients, path, Accept_Encoding=encoding)
+            if len(plain.body) < 1_000:
+                assert variant == plain
+                continue
+            assert decode(variant.body) == plain.body
+            assert variant.headers["content-encoding"] == encoding
+            assert variant.headers["etag"] == f'{plain.headers["etag"][:-1]}-{encoding}"'
+            assert variant.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+
+
+def from_each(clients: list[Client], path: str, **headers: str) -> Reply:
+    """Return the answer that all processes give, after HEAD and 304, which no byte follows."""
+    first, *others = [ask(client, path, **headers) for client in clients * 2]
+    assert others == [first] * len(others)
+    assert first.headers["content-length"] == str(len(first.body))
+    for client in clients:
+        head = ask(client, path, "HEAD", **headers)
+        assert head == Reply(200, first.headers, b"")
+        same = ask(client, path, If_None_Match=first.headers["etag"], **headers)
+        repeated = ("access-control-allow-origin", "cache-control", "etag", "last-modified", "vary")
+        kept = {name: first.headers[name] for name in repeated if name in first.headers}
+        assert same == Reply(304, kept, b"")
+    assert [ask(client, path, **headers) for client in clients] == [first] * len(clients)
+    return first
+
+
+def ask(client: Client, path: str, method: str = "GET", **headers: str) -> Reply:
+    reply = client.ask(path, method, **headers)
+    common = {name: value for name, value in reply.headers.items() if name not in OWN}
+    return reply._replace(headers=common)
