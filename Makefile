@@ -75,6 +75,7 @@ bench-sizes: $(VENV)/bench
 
 bench-search: $(VENV)/bench
 	@$(BIN)/python -m benchmarks.search
+	@$(BIN)/python -m benchmarks.sitemap
 
 bench-charts: $(VENV)/bench
 	@$(BIN)/python -m pypistats.browser_setup

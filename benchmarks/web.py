@@ -54,6 +54,16 @@ def pin() -> None:
     os.sched_setaffinity(0, {0})
 
 
+@contextlib.contextmanager
+def on_load_processor() -> Iterator[None]:
+    """Move this process for the time to the processor that sends load, away from what serves."""
+    os.sched_setaffinity(0, {(os.cpu_count() or 1) - 1})
+    try:
+        yield
+    finally:
+        pin()
+
+
 def load_processor() -> tuple[str, ...]:
     """Return the words that start a program on the processor that sends load."""
     return ("taskset", "-c", str((os.cpu_count() or 1) - 1))
