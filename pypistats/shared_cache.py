@@ -4,13 +4,14 @@ Without it everything is slower and nothing fails: each method has an answer for
 away, and after a failure it isn't asked for some seconds.
 """
 
+import contextlib
 import datetime as dt
 import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Self, TypeVar
+from collections.abc import Mapping
+from typing import Any, Self
 
 import redis
 from flask import Flask
@@ -35,8 +36,7 @@ if redis.call('SET', KEYS[2], ARGV[2], 'NX', 'PX', ARGV[3]) then return 1 end
 return 0
 """
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
-
-Value = TypeVar("Value")
+_KEEP_AND_RELEASE = "redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])\n" + _RELEASE
 
 
 class SharedCache(BaseCache):
@@ -47,18 +47,7 @@ class SharedCache(BaseCache):
 
     def __init__(self, url: str | None, *, pause: float = PAUSE) -> None:
         super().__init__()
-        self._client: redis.Redis | None = None
-        if url is not None:
-            # One try: a repeated one would wait a second time.
-            self._client = redis.Redis.from_url(
-                url,
-                socket_timeout=TIMEOUT,
-                socket_connect_timeout=TIMEOUT,
-                retry=Retry(NoBackoff(), 0),
-                client_name="pypistats",
-            )
-            self._get_or_claim = self._client.register_script(_GET_OR_CLAIM)
-            self._release = self._client.register_script(_RELEASE)
+        self._server = None if url is None else _Server(url)
         self._pause = pause
         self._away_until = 0.0
         self._failing = False
@@ -71,18 +60,18 @@ class SharedCache(BaseCache):
 
     def get(self, key: str) -> bytes | None:
         """Return what is kept under `key`; None for nothing."""
-        kept: bytes | None = self._ask(lambda client: client.get(KEY_PREFIX + key), None)
+        kept: bytes | None = self._ask(None, "GET", KEY_PREFIX + key)
         return kept
 
     def set(self, key: str, value: bytes, timeout: int | dt.timedelta | None = None) -> bool:
         """Keep `value` for `timeout`, a number of seconds; return whether it is kept."""
-        kept: bool = self._ask(lambda client: client.set(KEY_PREFIX + key, value, timeout), False)
-        return kept
+        seconds = timeout.total_seconds() if isinstance(timeout, dt.timedelta) else timeout
+        until = () if seconds is None else ("PX", round(seconds * 1000))
+        return bool(self._ask(False, "SET", KEY_PREFIX + key, value, *until))
 
     def delete(self, key: str) -> bool:
         """Forget what is kept under `key`; return whether there was something."""
-        deleted: int = self._ask(lambda client: client.delete(KEY_PREFIX + key), 0)
-        return bool(deleted)
+        return bool(self._ask(0, "DEL", KEY_PREFIX + key))
 
     def get_or_claim(self, claim: "Claim", mark: bytes, *, seconds: float) -> bytes | bool:
         """Return what is kept under the claim's key if it begins with `mark`, else claim the key.
@@ -91,35 +80,31 @@ class SharedCache(BaseCache):
         `seconds`, so that one who died holds up nobody for longer. Without a server everyone has
         a claim.
         """
-        found: bytes | int = self._ask(
-            lambda _: self._get_or_claim(
-                keys=[claim.key, claim.lock], args=[mark, claim.token, int(seconds * 1000)]
-            ),
-            1,
+        milliseconds = int(seconds * 1000)
+        found: bytes | int = self._run(
+            1, _GET_OR_CLAIM, [claim.key, claim.lock], mark, claim.token, milliseconds
         )
         return found if isinstance(found, bytes) else bool(found)
 
     def finish(self, claim: "Claim", value: bytes, *, seconds: int) -> None:
         """Keep what the holder of a claim has made, and let the claim go."""
-
-        def write(client: redis.Redis) -> None:
-            pipeline = client.pipeline(transaction=False)
-            pipeline.set(claim.key, value, seconds)
-            self._release(keys=[claim.lock], args=[claim.token], client=pipeline)
-            pipeline.execute()
-
-        self._ask(write, None)
+        keys = [claim.lock, claim.key]
+        self._run(None, _KEEP_AND_RELEASE, keys, claim.token, value, seconds)
 
     def give_up(self, claim: "Claim") -> None:
         """Let a claim go without having made anything."""
-        self._ask(lambda _: self._release(keys=[claim.lock], args=[claim.token]), None)
+        self._run(None, _RELEASE, [claim.lock], claim.token)
 
-    def _ask(self, question: Callable[[redis.Redis], Any], otherwise: Any) -> Any:
+    def _run(self, otherwise: Any, script: str, keys: list[str], *values: bytes | int) -> Any:
+        """Run a script, which the server knows by its text once it has read it."""
+        return self._ask(otherwise, "EVAL", script, len(keys), *keys, *values)
+
+    def _ask(self, otherwise: Any, *command: str | bytes | int) -> Any:
         """Return the server's answer, or `otherwise` while it is away."""
-        if self._client is None or not self._may_ask():
+        if self._server is None or not self._may_ask():
             return otherwise
         try:
-            answer = question(self._client)
+            answer = self._server.ask(*command)
         except (redis.RedisError, OSError) as error:
             self._away_until = time.monotonic() + self._pause
             if not self._failing:
@@ -141,6 +126,54 @@ class SharedCache(BaseCache):
                 return False
             self._away_until = now + self._pause
             return True
+
+
+class _Server:
+    """Sends commands to the server, each on a connection that no other thread uses meanwhile.
+
+    The connections are redis-py's. What its client does around them takes three times as long as
+    they do.
+    """
+
+    def __init__(self, url: str) -> None:
+        # One try: a repeated one would wait a second time.
+        self._connections = redis.ConnectionPool.from_url(
+            url,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
+            client_name="pypistats",
+        )
+        self._idle: list[Any] = []
+
+    def ask(self, *command: str | bytes | int) -> Any:
+        """Return the server's answer. Raises RedisError."""
+        connection = self._connection()
+        try:
+            connection.send_command(*command)
+            answer = connection.read_response()
+        except BaseException:
+            connection.disconnect()
+            raise
+        self._idle.append(connection)
+        return answer
+
+    def _connection(self) -> Any:
+        """Return a connection that the server has not ended meanwhile."""
+        with contextlib.suppress(IndexError):
+            connection = self._idle.pop()
+            if not _is_ended(connection):
+                return connection
+            connection.disconnect()
+        return self._connections.make_connection()
+
+
+def _is_ended(connection: Any) -> bool:
+    """Tell whether there is something to read where nothing was asked: the connection's end."""
+    try:
+        return bool(connection.can_read())
+    except (redis.RedisError, OSError):
+        return True
 
 
 class Claim:

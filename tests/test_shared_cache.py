@@ -116,6 +116,14 @@ def test_a_server_that_stops_and_goes_on_is_used_again(url: str) -> None:
     assert cache.get("key") == b"third"
 
 
+def test_a_connection_that_the_server_has_ended_is_replaced(cache: SharedCache, url: str) -> None:
+    cache.set("key", b"value", 60)
+    with redis.Redis.from_url(url) as client:
+        assert client.client_kill_filter(_type="normal", skipme=True) > 0
+
+    assert cache.get("key") == b"value"
+
+
 def test_a_server_that_is_gone_is_done_without(tmp_path: Path) -> None:
     server = ValkeyServer(tmp_path)
     server.start()
