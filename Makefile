@@ -15,7 +15,7 @@ INSTALL = install() { \
 	| awk '/^ *Collecting / { printf "."; fflush() } END { print "" }'; \
 	if [ -e $@.ok ]; then mv $@.ok $@; else tail -n 30 $@.log; exit 1; fi; }; install
 
-.PHONY: run test check format bench bench-load bench-serving bench-sizes bench-search bench-charts bench-pages screenshots demo-bigquery clean
+.PHONY: run test check format bench bench-load bench-serving bench-sizes bench-search bench-charts bench-pages screenshots demo-bigquery try-proxies clean
 
 run: $(VENV)/dev
 	@$(BIN)/python -m pypistats.browser_setup
@@ -91,6 +91,13 @@ screenshots: $(VENV)/test
 
 demo-bigquery: $(VENV)/test .venv-emulator/ready
 	@$(BIN)/python -m tests.demo_bigquery --serve
+
+# Where Debian puts servers, which a user's PATH may lack.
+try-proxies: export PATH := $(PATH):/usr/sbin
+try-proxies: $(VENV)/test
+	@for program in nginx varnishd; do command -v $$program >/dev/null || { \
+		echo "$$program is missing: on Debian, apt-get install nginx-light varnish"; exit 1; }; done
+	@$(BIN)/python -m pytest tests/try_caches.py
 
 clean:
 	rm -rf .venv .venv-emulator .venv-clickhouse .venv-client var

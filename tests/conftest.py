@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.fixtures_pipeline",
     "tests.fixtures_browser",
     "tests.fixtures_clickhouse",
+    "tests.fixtures_web",
     "tests.launch",
 ]
 

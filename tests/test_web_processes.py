@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import brotli
-import flask_migrate
 import orjson
-import psycopg2
 import pytest
 import redis
 import zstandard
@@ -29,7 +27,7 @@ from pypistats.embedded import PostgresServer
 from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.pipeline_processes import Valkey, running, until
-from tests.web_processes import Client, Reply, Web, at_once
+from tests.web_processes import Client, Reply, Web, at_once, get
 
 CLIENTS = 200
 PACKAGES = [f"package-{n:03}" for n in range(60)]
@@ -113,7 +111,7 @@ class Site:
         found: dict[int, Client] = {}
 
         def connect() -> bool:
-            client = stack.enter_context(contextlib.closing(self.web.client()))
+            client = stack.enter_context(contextlib.closing(Client(self.web.port)))
             client.ask("/health")
             found.setdefault(self.web.worker_of(client) or 0, client)
             return len(found) == len(self.web.workers)
@@ -123,25 +121,11 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def database(postgres_server: PostgresServer) -> Iterator[str]:
-    """Give an empty database on the shared server, whose statements all are in its log."""
-    with contextlib.closing(psycopg2.connect(postgres_server.url)) as connection:
-        connection.autocommit = True
-        cursor = connection.cursor()
-        cursor.execute("create database web")
-        cursor.execute("alter database web set log_statement = 'all'")
-        yield postgres_server.url.removesuffix("postgres") + "web"
-        cursor.execute("drop database web with (force)")
-
-
-@pytest.fixture(scope="module")
-def started(database: str, postgres_server: PostgresServer) -> Iterator[Site]:
-    app = create_app({"DATABASE_URL": database})
-    with app.app_context():
-        flask_migrate.upgrade()
+def started(web_database: str, postgres_server: PostgresServer) -> Iterator[Site]:
+    app = create_app({"DATABASE_URL": web_database})
     valkey = Valkey()
     with running(valkey):
-        web = Web(DATABASE_URL=database, REDIS_URL=valkey.url, WEB_CONCURRENCY="2")
+        web = Web(DATABASE_URL=web_database, REDIS_URL=valkey.url, WEB_CONCURRENCY="2")
         try:
             site = Site(web, app, valkey, postgres_server._log)
             site.load(10)
@@ -180,7 +164,7 @@ def test_a_stampede_on_a_cold_address_is_one_statement(site: Site) -> None:
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         with site.held():
-            answers = at_once(pool, CLIENTS, lambda: site.web.get(path))
+            answers = at_once(pool, CLIENTS, lambda: get(site.web.port, path))
             until(site.are_busy, "both processes are asked")
             until(site.waiting, "one of them asks PostgreSQL")
         replies = [answer.result() for answer in answers]
@@ -211,17 +195,17 @@ def test_a_process_that_is_killed_holds_up_nobody_for_long(site: Site) -> None:
 def test_redis_may_go_while_answers_are_made_and_come_back(site: Site, fault: str) -> None:
     package, *others = PACKAGES[1:20] if fault == "killed" else PACKAGES[20:40]
     cold = f"/api/packages/{package}/system"
-    site.web.get("/faqs")
+    get(site.web.port, "/faqs")
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         with site.held():
-            answers = at_once(pool, CLIENTS, lambda: site.web.get(cold))
+            answers = at_once(pool, CLIENTS, lambda: get(site.web.port, cold))
             until(site.claims, "one process has the claim")
             until(site.waiting, "it asks PostgreSQL")
             site.valkey.lose(fault)
         replies = [answer.result() for answer in answers]
-        meanwhile = [site.web.get(f"/api/packages/{name}/system") for name in others]
-        kept = [site.web.get("/faqs") for _ in others]
+        meanwhile = [get(site.web.port, f"/api/packages/{name}/system") for name in others]
+        kept = [get(site.web.port, "/faqs") for _ in others]
     site.valkey.return_from(fault)
 
     assert len(replies) == CLIENTS
@@ -263,7 +247,7 @@ def test_new_data_is_in_both_processes_at_once_and_never_in_part(site: Site) -> 
 
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(8) as pool:
         each = site.client_of_each_worker(stack)
-        clients = [stack.enter_context(contextlib.closing(site.web.client())) for _ in range(6)]
+        clients = [stack.enter_context(contextlib.closing(Client(site.web.port))) for _ in range(6)]
         before = each[0].ask(PAGE)
         asking = [pool.submit(ask_on, client) for client in [*clients, *each]]
         site.load(1_234)

@@ -36,8 +36,10 @@ Replies = list[Future[Reply]]
 class Client:
     """One connection that is kept, and so stays with one process."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    def __init__(self, port: int, *, address: str = "127.0.0.1") -> None:
+        self._connection = http.client.HTTPConnection(
+            "127.0.0.1", port, timeout=PATIENCE, source_address=(address, 0)
+        )
         self._connection.connect()
         self.port: int = self._connection.sock.getsockname()[1]
         """The client's own end of the connection."""
@@ -54,14 +56,21 @@ class Client:
         self._connection.close()
 
 
+def get(port: int, path: str, **headers: str) -> Reply:
+    """Ask for a path on a connection of its own."""
+    with contextlib.closing(Client(port)) as client:
+        return client.ask(path, **headers)
+
+
 class Web:
     """The Procfile's `web` with its worker processes, from the start to `end`."""
 
-    def __init__(self, **environ: str) -> None:
+    def __init__(self, app: str = "pypistats:create_app()", **environ: str) -> None:
         self.port = free_port()
         programs = Path(sys.executable).parent
+        command = shlex.split(parse_procfile((ROOT / "Procfile").read_text()).processes["web"])
         self._process = subprocess.Popen(
-            shlex.split(parse_procfile((ROOT / "Procfile").read_text()).processes["web"]),
+            [*command[:-1], app],
             cwd=ROOT,
             env={
                 "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
@@ -78,13 +87,6 @@ class Web:
     def workers(self) -> list[psutil.Process]:
         return psutil.Process(self._process.pid).children()
 
-    def client(self) -> Client:
-        return Client(self.port)
-
-    def get(self, path: str, **headers: str) -> Reply:
-        with contextlib.closing(self.client()) as client:
-            return client.ask(path, **headers)
-
     def worker_of(self, client: Client) -> int | None:
         """Return which process has a client's connection; None while none has taken it."""
         for worker in self.workers:
@@ -92,6 +94,12 @@ class Web:
                 if connection.raddr and connection.raddr.port == client.port:
                     return worker.pid
         return None
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        for process in [psutil.Process(self._process.pid), *self.workers]:
+            process.kill()
+        self._process.wait()
 
     def end(self) -> None:
         self._process.terminate()
