@@ -21,7 +21,7 @@ class Bars:
     def _note(self, title: str, figure: float, bar: str, unit: str, *, met: bool) -> None:
         self._missed += not met
         verdict = "met" if met else "NOT MET"
-        self._lines.append(f"{title:52}{figure:>10,.2f} {unit:6}{bar:>16}  {verdict}")
+        self._lines.append(f"{title:64}{figure:>9,.2f} {unit:5}{bar:>14}  {verdict}")
 
     def print(self) -> None:
         """Print them all, and how many were missed."""

@@ -5,6 +5,7 @@ from random import Random
 from typing import NamedTuple
 
 from benchmarks import wrk
+from benchmarks.database import Database
 from benchmarks.filled import names
 from benchmarks.web import Web
 
@@ -39,6 +40,10 @@ SERIES_AND_PAGE = (
 ENDPOINTS = (RECENT, *SERIES_AND_PAGE)
 
 
+_READ = 2_000
+"""More packages than are asked for their series in the seconds of a load."""
+
+
 class RepeatedError(Exception):
     """More was asked for than there are packages, so that answers were kept ones."""
 
@@ -55,6 +60,15 @@ def largest_names(packages: int) -> list[str]:
     chosen = names(packages)[:LARGEST]
     Random(1).shuffle(chosen)
     return chosen
+
+
+def read_from_disk(database: Database, packages: Sequence[str]) -> None:
+    """Read what is stored of packages, so that it is in memory as that of packages in demand is."""
+    query = (
+        "select sum(with_mirrors + length(version::text)) from daily"
+        " where package_id = (select id from packages where name = '{}')"
+    )
+    database.execute(*(query.format(name) for name in packages[:_READ]))
 
 
 def made(web: Web, endpoint: Endpoint, packages: Sequence[str]) -> wrk.Load:

@@ -27,6 +27,7 @@ from benchmarks.endpoints import (
     common_names,
     largest_names,
     made,
+    read_from_disk,
     warmed,
 )
 from benchmarks.filled import filled
@@ -79,6 +80,8 @@ class Serving:
         self._common = common_names()
         self._largest = largest_names(packages)
         row_per_category.copy_from_store(database.url, {*self._common, *self._largest})
+        read_from_disk(database, self._common)
+        read_from_disk(database, self._largest)
 
     def measure(self) -> None:
         """Measure all, and print a line each."""
@@ -113,8 +116,8 @@ class Serving:
                 if app == SITE:
                     self.bars.at_most(f"CPU, {named}", loads[endpoint].cpu, endpoint.bar, "ms")
             if app == SITE:
-                self.bars.at_most("start of a web process", web.started, 1.5, "s")
-                self.bars.at_most("memory of a worker", web.memory() / 2**20, 120, "MiB")
+                memory = web.memory() / 2**20
+                self.bars.at_most(f"memory of a worker after the last, {named}", memory, 120, "MiB")
         return loads
 
     def _compare(self, title: str, usual: Load, ours: Load, bar: float) -> None:
@@ -124,6 +127,7 @@ class Serving:
         """Return the load of each path of `KEPT`."""
         loads = {}
         with serving(SITE, self._database) as site:
+            self.bars.at_most("start of a web process", site.started, 1.5, "s")
             for path, title in KEPT.items():
                 address = path.format(self._common[0])
                 with urllib.request.urlopen(site.url + address) as answer:

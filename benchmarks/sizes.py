@@ -10,7 +10,7 @@ import click
 
 from benchmarks import wrk
 from benchmarks.bars import Bars
-from benchmarks.endpoints import COMMON, ENDPOINTS, Endpoint, common_names, made
+from benchmarks.endpoints import COMMON, ENDPOINTS, Endpoint, common_names, made, read_from_disk
 from benchmarks.filled import filled
 from benchmarks.package_days import ALL_OF_PYPI
 from benchmarks.web import SITE, pin, serving
@@ -45,8 +45,11 @@ def main(packages: int, days: int, folder: Path | None) -> None:
 
 
 def _costs(packages: int, days: int, folder: Path | None) -> Mapping[Endpoint, float]:
-    with filled(packages, days, folder) as database, serving(SITE, database) as site:
-        return {endpoint: made(site, endpoint, common_names()).cpu for endpoint in ENDPOINTS}
+    chosen = common_names()
+    with filled(packages, days, folder) as database:
+        read_from_disk(database, chosen)
+        with serving(SITE, database) as site:
+            return {endpoint: made(site, endpoint, chosen).cpu for endpoint in ENDPOINTS}
 
 
 if __name__ == "__main__":

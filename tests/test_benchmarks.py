@@ -65,14 +65,17 @@ def test_the_reference_page_has_the_data_of_its_charts(
     page = BeautifulSoup(reference.get(f"/packages/{packages[0]}").text, "html.parser")
     figures = [orjson.loads(script.text) for script in page.find_all("script", class_="figure")]
 
-    assert len(figures) == len(reference_app.SERIES)
-    for dimension, figure in zip(reference_app.SERIES, figures, strict=True):
+    downloads = [f for f in figures if f["layout"]["title"]["text"].endswith(" downloads")]
+    shares = [f for f in figures if f["layout"]["title"]["text"].endswith(" percentages")]
+    for dimension, figure in zip(reference_app.SERIES, downloads, strict=True):
         drawn = [
-            {"category": line["name"], "date": day, "downloads": downloads}
+            {"category": line["name"], "date": day, "downloads": value}
             for line in figure["data"]
-            for day, downloads in zip(line["x"], line["y"], strict=True)
+            for day, value in zip(line["x"], line["y"], strict=True)
         ]
         assert drawn == client.get(f"/api/packages/{packages[0]}/{dimension}").json["data"]
+    for figure in shares:
+        assert sum(sum(line["y"]) for line in figure["data"]) == pytest.approx(100 * len(DAYS))
 
 
 class SlowHandler(BaseHTTPRequestHandler):

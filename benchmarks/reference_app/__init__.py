@@ -6,7 +6,7 @@ them. An answer reads its rows as objects and puts them into dicts; a page does 
 
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import Flask, Response, abort, jsonify, render_template
@@ -108,10 +108,13 @@ def series(package: str, dimension: str) -> Response:
 
 
 def page(package: str) -> str:
-    """Show the recent downloads, and a chart for each dimension with its data in it."""
-    data = recent_of(package)
-    figures = [figure(dimension, rows_of(package, dimension)) for dimension in SERIES]
-    return render_template("package.html", package=package, recent=data, figures=figures)
+    """Show the recent downloads, and charts of each dimension with their data in them."""
+    return render_template(
+        "package.html",
+        package=package,
+        recent=recent_of(package),
+        figures=list(figures_of(package)),
+    )
 
 
 def recent_of(package: str) -> dict[str, int]:
@@ -133,16 +136,28 @@ def rows_of(package: str, dimension: str) -> Sequence[Any]:
     return rows
 
 
-def figure(title: str, rows: Sequence[Any]) -> dict[str, Any]:
-    """Return what plotly.js draws: a line of downloads, and one of shares, for each category."""
-    lines: dict[str, dict[dt.date, int]] = {}
-    whole: dict[dt.date, int] = {}
-    for row in rows:
-        lines.setdefault(row.category, {})[row.date] = row.downloads
-        whole[row.date] = whole.get(row.date, 0) + row.downloads
-    data = []
-    for category, days in lines.items():
-        dates = [str(day) for day in days]
-        shares = [days[day] / whole[day] for day in days]
-        data.append({"name": category, "x": dates, "y": list(days.values()), "text": shares})
+def figures_of(package: str) -> Iterator[dict[str, Any]]:
+    """Yield what plotly.js draws: a chart of downloads for each dimension, and one of shares."""
+    for dimension in SERIES:
+        lines: dict[str, dict[dt.date, int]] = {}
+        whole: dict[dt.date, int] = {}
+        for row in rows_of(package, dimension):
+            lines.setdefault(row.category, {})[row.date] = row.downloads
+            whole[row.date] = whole.get(row.date, 0) + row.downloads
+        yield figure(f"{dimension} downloads", lines)
+        # Those with mirrors hold those without.
+        if dimension != "overall":
+            shares = {
+                category: {day: 100 * downloads / whole[day] for day, downloads in days.items()}
+                for category, days in lines.items()
+            }
+            yield figure(f"{dimension} percentages", shares)
+
+
+def figure(title: str, lines: Mapping[str, Mapping[dt.date, float]]) -> dict[str, Any]:
+    """Return a chart with a line for each category."""
+    data = [
+        {"name": category, "x": [str(day) for day in days], "y": list(days.values())}
+        for category, days in lines.items()
+    ]
     return {"data": data, "layout": {"title": {"text": title}}}
