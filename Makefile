@@ -15,7 +15,7 @@ INSTALL = install() { \
 	| awk '/^ *Collecting / { printf "."; fflush() } END { print "" }'; \
 	if [ -e $@.ok ]; then mv $@.ok $@; else tail -n 30 $@.log; exit 1; fi; }; install
 
-.PHONY: run test check format bench bench-load bench-serving bench-sizes bench-search bench-charts bench-pages screenshots demo-bigquery try-proxies clean
+.PHONY: run test check format bench bench-load bench-serving bench-sizes bench-traffic bench-search bench-charts bench-pages screenshots demo-bigquery try-proxies clean
 
 run: $(VENV)/dev
 	@$(BIN)/python -m pypistats.browser_setup
@@ -61,7 +61,7 @@ PACKAGES ?= 60000
 DAYS ?= 180
 FILLED = --packages $(PACKAGES) --days $(DAYS) $(if $(FOLDER),--folder '$(FOLDER)')
 
-bench: bench-load bench-serving bench-sizes bench-search bench-charts bench-pages
+bench: bench-load bench-serving bench-sizes bench-traffic bench-search bench-charts bench-pages
 
 bench-load: $(VENV)/bench
 	@$(BIN)/python -m benchmarks.load --packages $(PACKAGES)
@@ -72,6 +72,10 @@ bench-serving: $(VENV)/bench
 
 bench-sizes: $(VENV)/bench
 	@$(BIN)/python -m benchmarks.sizes $(FILLED)
+
+bench-traffic: $(VENV)/bench
+	@$(BIN)/python -m pypistats.browser_setup
+	@$(BIN)/python -m benchmarks.traffic $(FILLED)
 
 bench-search: $(VENV)/bench
 	@$(BIN)/python -m benchmarks.search

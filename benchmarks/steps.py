@@ -20,7 +20,7 @@ import orjson
 
 from benchmarks import row_per_category
 from benchmarks.package_days import GeneratedSource, generate
-from pypistats import create_app, ingest, retention, store
+from pypistats import create_app, ingest, rankings, retention, store
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -84,6 +84,12 @@ def _ingest(work: Work) -> int:
         return ingest.ingest_day(work.day, work.source)
 
 
+def _rank(work: Work) -> int:
+    with create_app({"DATABASE_URL": work.url}).app_context():
+        rankings.refresh()
+    return work.packages
+
+
 def _purge(work: Work) -> int:
     with create_app({"DATABASE_URL": work.url}).app_context():
         last_month = work.day.replace(day=1) - dt.timedelta(days=1)
@@ -102,6 +108,7 @@ STEPS: dict[str, Callable[[Work], int]] = {
     "read": _read,
     "load": _load,
     "ingest": _ingest,
+    "rank": _rank,
     "purge": _purge,
     "row-per-category": _row_per_category,
 }
