@@ -273,6 +273,26 @@ def test_each_dimension_has_a_chart_with_downloads_and_snippets(client: FlaskCli
     ]
 
 
+def test_what_pages_share_has_each_page_s_own_name_and_address(app: Flask) -> None:
+    client = app.test_client()
+    pages = {
+        (host, name): client.get(f"/packages/{name}", base_url=f"http://{host}").text
+        for host in ("one.example", "two.example")
+        for name in ("flask", "more", "__all__")
+    }
+
+    for (host, name), html in pages.items():
+        soup = BeautifulSoup(html, "html.parser")
+        assert "PACKAGE-NAME" not in html
+        assert soup.select_one(f'a[href="/api/packages/{name}/system"]')
+        others = [other for other in pages if other[1] != name or other[0] != host]
+        told = " ".join(code.get_text() for code in soup.select("code"))
+        assert f"http://{host}/packages/{name}" in told
+        assert not any(f"http://{host}/packages/{name}" in told for host, name in others)
+    assert "of all packages by system" in pages["one.example", "__all__"]
+    assert "of flask by system" in pages["one.example", "flask"]
+
+
 def test_releases_that_the_chart_marks_are_told_in_words(app: Flask, client: FlaskClient) -> None:
     days = {"3.1.2": DAY, "<b>": DAY, "3.2": DAY + dt.timedelta(days=1), "3.1": dt.date(2020, 1, 1)}
     keep(app, INFO._replace(releases=days))

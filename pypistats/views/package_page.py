@@ -19,6 +19,7 @@ from pypistats.catalog import (
     Period,
 )
 from pypistats.releases import Release, releases_to_mark
+from pypistats.views.fragments import fragment
 from pypistats.views.scope import all_packages
 
 TABLE_ROWS = 20
@@ -68,6 +69,17 @@ CHART_FORMATS = (("png", "PNG"), ("svg", "SVG"), ("csv", "CSV"), ("json", "JSON"
 
 Context = dict[str, Any]
 
+FIXED: Context = {
+    "titles": TITLES,
+    "jumps": JUMPS,
+    "headings": HEADINGS,
+    "documents": DOCUMENTS,
+    "splits": charts.SPLITS,
+    "chart_choices": CHART_CHOICES,
+    "chart_formats": CHART_FORMATS,
+}
+"""The words that are the same on each page."""
+
 
 def package_context(
     package: str, *, releases: str, retention_days: int, last_day: dt.date | None, site_url: str
@@ -77,6 +89,7 @@ def package_context(
     days = queries.package_days(package, days=retention_days)
     marks = queries.day_marks(days=retention_days)
     info = None if package == ALL_PACKAGES else queries.package_info(package)
+    tables = _tables(days, last_day, releases)
     return {
         "package": package,
         "is_all": package == ALL_PACKAGES,
@@ -90,17 +103,13 @@ def package_context(
         "marks": marks,
         "missing": series.day_runs(marks.missing),
         "suspect": series.day_runs(marks.suspect),
-        "tables": _tables(days, last_day, releases),
+        "tables": tables,
+        "shown": tuple(dimension for dimension, rows in tables.items() if rows),
         "releases": releases,
-        "titles": TITLES,
-        "jumps": JUMPS,
-        "headings": HEADINGS,
         "labels": LABELS,
         "retention_days": retention_days,
-        "documents": DOCUMENTS,
-        "splits": charts.SPLITS,
-        "chart_choices": CHART_CHOICES,
-        "chart_formats": CHART_FORMATS,
+        "fragment": functools.partial(fragment, package, FIXED),
+        **FIXED,
         "dataset": _dataset(package, days, site_url) if days else None,
     }
 
