@@ -185,31 +185,55 @@ def test_the_legend_hides_categories_and_the_axis_follows(
     legend(chart, "3.12").click()
     tab.page.wait_for_url("**/flask?python_minor.hide=3.12", timeout=PATIENT)
     chart.wait()
+    expect(legend(chart, "3.12")).to_have_attribute("aria-pressed", "false")
+    expect(legend(chart, "3.12")).to_be_focused()
     assert chart.layout()["range"][1] < top / 2
 
-    legend(chart, "3.12").click()
+    tab.page.keyboard.press("Space")
     tab.page.wait_for_url("**/flask", timeout=PATIENT)
     chart.wait()
+    expect(legend(chart, "3.12")).to_have_attribute("aria-pressed", "true")
     assert chart.layout()["range"][1] == top
 
-    legend(chart, "3.9").dblclick()
+
+def test_a_category_is_left_alone_by_pointer_or_keyboard(
+    open_tab: OpenTab, server_url: str
+) -> None:
+    tab = open_tab(f"{server_url}/packages/flask")
+    chart = ChartOnPage(tab, "python_minor")
+
+    legend(chart, "3.9").focus()
+    tab.page.keyboard.press("Tab")
+    tab.page.keyboard.press("Enter")
     tab.page.wait_for_url("**/flask?python_minor.only=3.9", timeout=PATIENT)
     chart.wait()
     assert ticks(chart) == ["0", "200", "400", "600", "800", "1,000"]
     assert chart.layout()["range"] == [0, 1_000]
+
     legend(chart, "3.12").click()
     tab.page.wait_for_url("**/flask?python_minor.hide=unknown+%28null%29", timeout=PATIENT)
     chart.wait()
-    legend(chart, "3.9").dblclick()
+    only = chart.box.get_by_role("button", name="Only 3.9")
+    expect(only).to_have_css("opacity", "0")
+    legend(chart, "3.9").hover()
+    expect(only).to_have_css("opacity", "1")
+    only.click()
     tab.page.wait_for_url("**/flask?python_minor.only=3.9", timeout=PATIENT)
     chart.wait()
-    legend(chart, "3.9").dblclick()
+    chart.box.get_by_role("button", name="Show all").click()
     tab.page.wait_for_url("**/flask", timeout=PATIENT)
     chart.wait()
 
 
 def legend(chart: ChartOnPage, name: str) -> Locator:
-    return chart.plot.locator(".legend .traces").filter(has_text=name).locator(".legendtoggle")
+    return chart.box.locator(".keys").get_by_role("button", name=name, exact=True)
+
+
+def test_names_are_written_as_they_are(open_tab: OpenTab, server_url: str) -> None:
+    chart = ChartOnPage(open_tab(f"{server_url}/packages/flask"), "installer")
+
+    shown = chart.box.locator(".keys [aria-pressed]").all_text_contents()
+    assert shown == ["pip", "<b>uv</b>"]
 
 
 def test_the_pointer_shows_all_categories_of_a_day(open_tab: OpenTab, server_url: str) -> None:

@@ -301,7 +301,7 @@ def test_releases_that_the_chart_marks_are_told_in_words(app: Flask, client: Fla
 
     told = [words(chart) for chart in charts if "marked" in words(chart)]
     assert len(told) == 1
-    assert f"Releases marked in it: 3.1.2 of {DAY}. " in told[0]
+    assert f"Releases marked: 3.1.2 of {DAY}. " in told[0]
 
 
 def test_the_chart_is_grouped_as_its_table_is(client: FlaskClient) -> None:

@@ -17,9 +17,10 @@
   const NARROW = 560;
   const THIN = 1.25;
   const LETTER = 7;
-  const SIDES = 56;
-  const DOUBLE_CLICK = 300;
-  const CONFIG = { displayModeBar: false, responsive: true, doubleClickDelay: DOUBLE_CLICK };
+  const DIGIT = 8;
+  const RIGHT = 28;
+  const CONFIG = { displayModeBar: false, responsive: true };
+  const PLAIN = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&#36;": "$" };
 
   // --- What is chosen: a form's fields, and words in the address
 
@@ -137,6 +138,17 @@
     return loading;
   }
 
+  // One after the other, each once the browser has nothing else to do, so that it can scroll on.
+  let queue = Promise.resolve();
+
+  function inTurn(job) {
+    const idle = (resolve) =>
+      window.requestIdleCallback ? requestIdleCallback(resolve, { timeout: 300 }) : setTimeout(resolve);
+    const done = queue.then(() => new Promise(idle)).then(job);
+    queue = done.catch(() => {});
+    return done;
+  }
+
   function theme() {
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
     return root.dataset.theme || (dark ? "dark" : "light");
@@ -191,10 +203,16 @@
     return yaxis === "y2";
   }
 
+  // Room for what is written, which plotly.js would find out by drawing everything twice.
+  function fitMargins(layout, top) {
+    const longest = Math.max(...layout.yaxis.ticktext.map((text) => text.trim().length));
+    layout.xaxis.automargin = layout.yaxis.automargin = false;
+    layout.margin = { l: Math.max(36, longest * DIGIT + 10), r: RIGHT, t: top, b: 36 };
+  }
+
   // The texts of the releases, as many as there is room for; the newest go first.
-  function labelReleases(marks, range, width) {
+  function labelReleases(marks, range, room) {
     const [first, last] = range.map((day) => Date.parse(day.slice(0, 10)));
-    const room = width - SIDES;
     let free = Infinity;
     for (let at = marks.x.length - 2; at > 0; at -= 3) {
       const wide = LETTER * (marks.customdata[at].length + 1);
@@ -224,17 +242,17 @@
     delete layout.title;
     layout.autosize = true;
     layout.paper_bgcolor = getComputedStyle(document.body).backgroundColor;
-    layout.margin.t = 12 + (layout.annotations.length ? 20 : 0) + (releases ? 16 : 0);
-    layout.margin.r = 12;
+    layout.showlegend = false;
     layout.xaxis.nticks = narrow ? 4 : 8;
-    if (releases) {
-      labelReleases(releases, layout.xaxis.range, width);
-    }
     const drawn = data.filter((trace) => trace.visible === true && !isOfReleases(trace));
     if (chosen.log) {
       logarithmic(layout.yaxis, drawn);
     } else if (chosen.hidden.size || chosen.only.size) {
       linear(layout.yaxis, drawn, layout.barmode === "stack");
+    }
+    fitMargins(layout, 12 + (layout.annotations.length ? 20 : 0) + (releases ? 16 : 0));
+    if (releases) {
+      labelReleases(releases, layout.xaxis.range, width - layout.margin.l - RIGHT);
     }
     return { data, layout };
   }
@@ -247,42 +265,74 @@
     const message = element.querySelector(".plot-message");
     let chosen = readAddress(dimension);
     let turn = 0;
-    let listens = false;
+    let traces = [];
+    const legend = plot.parentElement.appendChild(document.createElement("ul"));
+    legend.className = "keys";
+    legend.setAttribute("aria-label", "Shown in the chart");
 
-    // What takes fewer words stands in the address.
-    function show(names) {
-      const others = plot.data.map(({ name }) => name).filter((name) => !names.includes(name));
-      const fewer = names.length && names.length < others.length;
-      chosen = { ...chosen, hidden: new Set(fewer ? [] : others), only: new Set(fewer ? names : []) };
-      choose();
+    function names() {
+      return traces.map(({ name }) => name);
     }
 
     function shown() {
-      return plot.data.map(({ name }) => name).filter((name) => !isHidden(name, chosen));
+      return names().filter((name) => !isHidden(name, chosen));
+    }
+
+    // What takes fewer words stands in the address.
+    function show(wanted) {
+      const others = names().filter((name) => !wanted.includes(name));
+      const fewer = wanted.length && wanted.length < others.length;
+      chosen = { ...chosen, hidden: new Set(fewer ? [] : others), only: new Set(fewer ? wanted : []) };
+      choose();
     }
 
     function toggle(name) {
-      const names = shown();
-      show(names.includes(name) ? names.filter((each) => each !== name) : [...names, name]);
+      const now = shown();
+      show(now.includes(name) ? now.filter((each) => each !== name) : [...now, name]);
     }
 
-    // plotly.js tells of each click at once, of those of a double click too.
-    function listen() {
-      let single = 0;
-      plot.on("plotly_legendclick", ({ curveNumber }) => {
-        const { name } = plot.data[curveNumber];
-        clearTimeout(single);
-        single = setTimeout(() => toggle(name), DOUBLE_CLICK);
-        return false;
+    function isAlone(name) {
+      return shown().join() === name;
+    }
+
+    function key(name) {
+      const item = document.createElement("li");
+      const [swatch, toggler, only] = ["span", "button", "button"].map((tag) =>
+        document.createElement(tag)
+      );
+      toggler.type = only.type = "button";
+      only.className = "only";
+      toggler.append(swatch, name.replace(/&(amp|lt|gt|#36);/g, (entity) => PLAIN[entity]));
+      toggler.addEventListener("click", () => toggle(name));
+      only.addEventListener("click", () => show(isAlone(name) ? names() : [name]));
+      item.append(toggler, only);
+      item.dataset.name = name;
+      return item;
+    }
+
+    // Each category is a button that hides it, with one beside it that leaves it alone. They stay
+    // the same elements while the categories do, and keep the focus.
+    function retellLegend() {
+      if ([...legend.children].map(({ dataset }) => dataset.name).join() !== names().join()) {
+        legend.replaceChildren(...names().map(key));
+      }
+      traces.forEach(({ name, line, marker }, at) => {
+        const [toggler, only] = legend.children[at].children;
+        toggler.setAttribute("aria-pressed", String(!isHidden(name, chosen)));
+        toggler.firstChild.style.borderTopColor = line?.color ?? marker.color;
+        toggler.firstChild.style.borderTopStyle = line?.dash === "dot" ? "dotted" : "solid";
+        only.textContent = isAlone(name) ? "all" : "only";
+        only.setAttribute("aria-label", isAlone(name) ? "Show all" : `Only ${toggler.textContent}`);
       });
-      plot.on("plotly_legenddoubleclick", ({ curveNumber }) => {
-        const names = plot.data.map(({ name }) => name);
-        const alone = [names[curveNumber]];
-        clearTimeout(single);
-        show(shown().join() === alone.join() ? names : alone);
-        return false;
-      });
-      listens = true;
+      legend.hidden = traces.length < 2;
+    }
+
+    async function drawNow(plotly, figure) {
+      const { data, layout } = adapted(figure, chosen, plot.clientWidth);
+      traces = data.filter(({ name }) => name);
+      retellLegend();
+      await plotly.react(plot, data, layout, CONFIG);
+      message.textContent = "";
     }
 
     async function draw() {
@@ -291,15 +341,7 @@
       const address = asked(base, chosen, { theme: theme(), ...SIZE, format: "plotly" });
       try {
         const [plotly, figure] = await Promise.all([loadPlotly(), figureAt(address)]);
-        if (mine !== turn) {
-          return;
-        }
-        const { data, layout } = adapted(figure, chosen, plot.clientWidth);
-        await plotly.react(plot, data, layout, CONFIG);
-        message.textContent = "";
-        if (!listens) {
-          listen();
-        }
+        await inTurn(() => mine === turn && drawNow(plotly, figure));
       } catch (error) {
         if (mine === turn) {
           message.textContent = `The chart can't be drawn now. ${error.message}`;
