@@ -11,6 +11,7 @@ from flask import current_app
 
 from pypistats import (
     demand,
+    month_order,
     pipeline,
     provision,
     queries,
@@ -38,6 +39,9 @@ NAMES_EVERY = dt.timedelta(days=1)
 NAMES_AGAIN = dt.timedelta(minutes=10)
 """How often PyPI's list of names is loaded, and how soon again after that failed."""
 
+ORDER_AGAIN = dt.timedelta(hours=1)
+"""How soon a month is written in order again after that failed."""
+
 
 @shared_task(name="queue-due-days")
 def queue_due_days() -> list[str]:
@@ -63,6 +67,30 @@ def purge_old_months() -> list[str]:
         return []
     kept = dt.timedelta(days=current_app.config["RETENTION_DAYS"] - 1)
     return retention.purge_before(newest - kept)
+
+
+@shared_task(
+    name="order-closed-months",
+    soft_time_limit=INGEST_SECONDS,
+    time_limit=INGEST_SECONDS + MERCY_SECONDS,
+)
+def order_closed_months() -> str | None:
+    """Write one month that has ended in the order of packages; return its table's name.
+
+    None if none was due. After a failure, or while something is in the way, it waits an hour.
+    """
+    newest = queries.data_status().last_day
+    name = None if newest is None else month_order.first_unordered(newest)
+    if name is None:
+        return None
+    with store.transaction():
+        if not wants.begin_chore("month-order", again=ORDER_AGAIN):
+            return None
+    if not month_order.order_month(name):
+        return None
+    with store.transaction():
+        wants.finish_chore("month-order", every=dt.timedelta())
+    return name
 
 
 @shared_task(

@@ -9,10 +9,12 @@ from billiard.einfo import ExceptionWithTraceback
 from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded, WorkerLostError
 from flask import Flask
+from sqlalchemy import text
 
-from pypistats import create_app, ingest, queries, tasks
+from pypistats import create_app, ingest, month_order, queries, tasks
 from pypistats.catalog import PackageDay
 from pypistats.config import ConfigError
+from pypistats.extensions import db
 from pypistats.sources import BudgetError, SourceError
 from pypistats.workers import LineFormatter, is_news
 from tests.fixed_source import DAY, FixedSource, package_day
@@ -45,6 +47,7 @@ def test_every_entry_of_the_timetable_names_a_task(celery: Celery[Any]) -> None:
 
     assert named == {
         "queue-due-days",
+        "order-closed-months",
         "purge-old-months",
         "queue-wants",
         "refresh-names",
@@ -61,6 +64,7 @@ def test_every_task_has_a_name_of_its_own_an_end_and_is_not_lost_with_its_worker
     assert sorted(task.name for task in ours) == [
         "fetch-package",
         "ingest-day",
+        "order-closed-months",
         "purge-old-months",
         "queue-due-days",
         "queue-wants",
@@ -108,6 +112,36 @@ def test_old_months_are_purged_by_what_is_kept(celery: Celery[Any], app: Flask) 
 
     assert purge() == ["daily_2025_08"]
     assert purge() == []
+
+
+def test_months_that_ended_are_written_in_order_one_after_the_other(
+    celery: Celery[Any], app: Flask
+) -> None:
+    order = celery.tasks["order-closed-months"]
+    assert order() is None
+    with app.app_context():
+        for day in (DAY - dt.timedelta(days=60), DAY - dt.timedelta(days=30), DAY):
+            ingest.ingest_day(day, FixedSource(package_day("flask", day)))
+
+    assert [order(), order(), order()] == ["daily_2026_01", "daily_2026_02", None]
+
+
+def test_a_month_that_could_not_be_written_in_order_waits(
+    celery: Celery[Any], app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = celery.tasks["order-closed-months"]
+    with app.app_context():
+        for day in (DAY - dt.timedelta(days=30), DAY):
+            ingest.ingest_day(day, FixedSource(package_day("flask", day)))
+    with monkeypatch.context() as patch:
+        patch.setattr(month_order, "order_month", lambda _: False)
+        assert order() is None
+
+    assert order() is None
+    with app.app_context():
+        db.session.execute(text("update chores set due_at = now()"))
+        db.session.commit()
+    assert order() == "daily_2026_02"
 
 
 @pytest.mark.usefixtures("source")
