@@ -126,12 +126,8 @@ class KeptResponse(Response):
     """A kept answer on its way out, through the hooks that add headers."""
 
     def __init__(self, answer: Answer, key: str, packages: Scope, policy: Policy) -> None:
-        content = answer.content
         super().__init__(
-            content.body,
-            content.status,
-            list(content.headers),
-            content_type=content.content_type,
+            status=answer.status, headers=list(answer.headers), content_type=answer.content_type
         )
         self._kept = answer, key, packages
         self._policy = STALE if answer.is_stale else policy
@@ -150,6 +146,11 @@ class KeptResponse(Response):
         if not answer.is_stale:
             front.remember(environ, answer, prepared)
         return sent
+
+    def get_data(self, as_text: bool = False) -> Any:
+        """Return the bytes, which are not compressed, to a hook that wants them."""
+        plain = self._kept[0].plain()
+        return plain.decode() if as_text else plain
 
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Have something done once the answer is sent; the next one is Flask's as well then."""

@@ -61,3 +61,13 @@ def compress(body: bytes, encoding: str) -> bytes:
     if encoding == "zstd":
         return zstandard.ZstdCompressor(level=6).compress(body)
     return zlib.compress(body, 6, wbits=31)
+
+
+def decompress(body: bytes, encoding: str) -> bytes:
+    """Return what `compress` was given."""
+    if encoding == "br":
+        decompressed: bytes = brotli.decompress(body)
+        return decompressed
+    if encoding == "zstd":
+        return zstandard.ZstdDecompressor().decompress(body)
+    return zlib.decompress(body, wbits=31)

@@ -147,7 +147,11 @@ class Prepared:
         encoding = encodings.IDENTITY
         if answer.is_compressible:
             encoding = encodings.chosen(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        variant = self._variants.get(encoding) or self._prepare(answer, encoding, front.keeper)
+        body = answer.variants.get(encoding)
+        if body is None:
+            body = answer.add(encoding)
+            front.keeper.keep_variant(self.key, answer)
+        variant = self._variants.get(encoding) or self._prepare(answer, encoding, len(body))
         cache_control = front.cache_control(self._policy)
         if self._status == "200 OK" and _is_unmodified(environ, variant.etag, answer.modified):
             start_response("304 Not Modified", [*variant.unmodified_headers, cache_control, *own])
@@ -155,16 +159,12 @@ class Prepared:
         start_response(self._status, [*variant.headers, cache_control, *own])
         if environ["REQUEST_METHOD"] == "HEAD":
             return ()
-        return (answer.variants[encoding],)
+        return (body,)
 
-    def _prepare(self, answer: Answer, encoding: str, keeper: AnswerKeeper) -> "_Variant":
-        """Compress an answer, if it was not, and write its headers."""
-        body = answer.variants.get(encoding)
-        if body is None:
-            body = answer.variants[encoding] = encodings.compress(answer.content.body, encoding)
-            keeper.keep_variant(self.key, answer)
+    def _prepare(self, answer: Answer, encoding: str, length: int) -> "_Variant":
+        """Write an answer's headers."""
         etag = f'"{answer.digest}"'
-        added = [("Content-Length", str(len(body)))]
+        added = [("Content-Length", str(length))]
         if encoding != encodings.IDENTITY:
             etag = f'"{answer.digest}-{encoding}"'
             added.append(("Content-Encoding", encoding))

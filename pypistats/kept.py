@@ -75,24 +75,42 @@ class Content:
 
 @dataclasses.dataclass(slots=True, weakref_slot=True, eq=False)
 class Answer:
-    """Content, the revision that it was made from, and its compressed variants."""
+    """What a view has made, the revision that it was made from, and its bytes by encoding.
 
-    content: Content
+    The plain bytes go once compressed ones were asked for: they take many times as much memory and
+    are rarely asked for again. Then they are decompressed.
+    """
+
+    content_type: str
+    status: int
+    headers: Headers
     revision: Revision | None
-    variants: dict[str, bytes] = dataclasses.field(default_factory=dict)
-    digest: str = ""
+    variants: dict[str, bytes]
+    digest: str
     modified: str = ""
     is_compressible: bool = False
     checked: DataRevision | None = None
     retry_at: float = 0.0
 
     def __post_init__(self) -> None:
-        content = self.content
-        self.digest = hashlib.blake2b(content.body, digest_size=12).hexdigest()
-        self.variants[encodings.IDENTITY] = content.body
-        self.is_compressible = encodings.is_compressible(content.content_type, len(content.body))
+        plain = self.variants.get(encodings.IDENTITY)
+        self.is_compressible = plain is None or encodings.is_compressible(
+            self.content_type, len(plain)
+        )
         if self.revision is not None:
             self.modified = email.utils.format_datetime(self.revision.changed_at, usegmt=True)
+
+    @classmethod
+    def of(cls, content: Content, revision: Revision | None) -> "Answer":
+        """Return the answer that a view has made."""
+        return cls(
+            content.content_type,
+            content.status,
+            content.headers,
+            revision,
+            {encodings.IDENTITY: content.body},
+            hashlib.blake2b(content.body, digest_size=12).hexdigest(),
+        )
 
     @property
     def is_stale(self) -> bool:
@@ -101,8 +119,24 @@ class Answer:
 
     @property
     def size(self) -> int:
-        """About how many bytes of memory the answer takes."""
-        return sum(map(len, self.variants.values())) + 2_000
+        """About how many bytes of memory the answer takes, with the address it is sent from."""
+        return sum(map(len, tuple(self.variants.values()))) + 3_600
+
+    def plain(self) -> bytes:
+        """Return the bytes that are not compressed."""
+        for encoding, body in tuple(self.variants.items()):
+            if encoding == encodings.IDENTITY:
+                return body
+        return encodings.decompress(body, encoding)
+
+    def add(self, encoding: str) -> bytes:
+        """Return the bytes in an encoding that was not asked for so far, and keep them."""
+        plain = self.plain()
+        body = plain if encoding == encodings.IDENTITY else encodings.compress(plain, encoding)
+        self.variants[encoding] = body
+        if encoding != encodings.IDENTITY:
+            self.variants.pop(encodings.IDENTITY, None)
+        return body
 
     def holds(self, current: DataRevision, scope: Scope) -> bool:
         """Tell whether none of the packages has changed since the answer was made."""
@@ -116,27 +150,25 @@ class Answer:
     def dump(self) -> bytes:
         """Write the answer for the shared cache; its revision comes first."""
         assert self.revision is not None
-        content = self.content
-        head = [content.content_type, content.status, content.headers]
-        sizes = {name: len(body) for name, body in self.variants.items()}
-        lines = [mark(self.revision), orjson.dumps([*head, sizes]), b""]
-        return b"\n".join(lines) + b"".join(self.variants.values())
+        variants = dict(self.variants)
+        sizes = {encoding: len(body) for encoding, body in variants.items()}
+        head = [self.content_type, self.status, self.headers, self.digest, sizes]
+        lines = [mark(self.revision), orjson.dumps(head), b""]
+        return b"\n".join(lines) + b"".join(variants.values())
 
     @classmethod
     def load(cls, dumped: bytes) -> "Answer":
         """Read what `dump` wrote."""
         number, changed_at, rest = dumped.split(b" ", 2)
         _, head, bodies = rest.split(b"\n", 2)
-        content_type, status, headers, sizes = orjson.loads(head)
+        content_type, status, headers, digest, sizes = orjson.loads(head)
         variants, start = {}, 0
-        for name, size in sizes.items():
-            variants[name] = bodies[start : start + size]
+        for encoding, size in sizes.items():
+            variants[encoding] = bodies[start : start + size]
             start += size
         moment = dt.datetime.fromtimestamp(int(changed_at) / 1e6, dt.UTC)
-        content = Content(
-            variants[encodings.IDENTITY], content_type, status, tuple(map(tuple, headers))
-        )
-        return cls(content, Revision(int(number), moment), variants)
+        revision = Revision(int(number), moment)
+        return cls(content_type, status, tuple(map(tuple, headers)), revision, variants, digest)
 
 
 class Shelf:
@@ -277,7 +309,7 @@ class AnswerKeeper:
     ) -> Answer:
         if wanted is None:
             # The database has never been reached: what is kept is better than to wait for it.
-            return self._from_before(key) or Answer(make(), None)
+            return self._from_before(key) or Answer.of(make(), None)
         claim = Claim(key)
         kept = self._wait(claim, wanted, seconds)
         answer = self._make(key, wanted, make, claim) if kept is None else Answer.load(kept)
@@ -300,7 +332,7 @@ class AnswerKeeper:
         self, key: str, wanted: Revision, make: Callable[[], Content], claim: Claim
     ) -> Answer:
         try:
-            answer = Answer(make(), wanted)
+            answer = Answer.of(make(), wanted)
         except BaseException:
             self._shared.give_up(claim)
             raise

@@ -9,8 +9,10 @@ import pytest
 import redis
 from flask import Flask
 from sqlalchemy.exc import OperationalError
+from werkzeug.test import TestResponse
 
 from pypistats.embedded import ValkeyServer
+from pypistats.encodings import decompress
 from pypistats.errors import ParameterError
 from pypistats.extensions import db
 from tests.made import Maker, app_with, bump
@@ -218,6 +220,33 @@ def test_a_shared_answer_is_the_same_to_the_byte(sharing: list[Flask]) -> None:
     assert {name: value for name, value in first.headers if name not in differing} == {
         name: value for name, value in second.headers if name not in differing
     }
+
+
+def test_only_compressed_bytes_are_kept_of_what_was_asked_for_compressed(
+    sharing: list[Flask], valkey_server: ValkeyServer
+) -> None:
+    first, second = (site.test_client() for site in sharing)
+    plain = first.get("/faqs")
+    compressed = first.get("/faqs", headers={"Accept-Encoding": "br"})
+    with redis.Redis.from_url(valkey_server.url) as client:
+        (key,) = client.keys("pypistats:*")
+        kept = client.strlen(key)
+
+    others = [
+        client.get("/faqs", headers={"Accept-Encoding": encoding})
+        for encoding in ("gzip", "zstd", "br", "")
+        for client in (second, first)
+    ]
+
+    assert len(compressed.data) < kept < len(plain.data) / 2
+    assert [decoded(answer) for answer in (compressed, *others)] == [plain.data] * 9
+    assert {answer.headers["ETag"] for answer in others[-2:]} == {plain.headers["ETag"]}
+
+
+def decoded(answer: TestResponse) -> bytes:
+    if answer.content_encoding is None:
+        return answer.data
+    return decompress(answer.data, answer.content_encoding)
 
 
 def test_without_its_redis_a_site_is_as_good_as_alone(

@@ -6,7 +6,7 @@ import brotli
 import pytest
 import zstandard
 
-from pypistats.encodings import SMALLEST, chosen, compress, is_compressible
+from pypistats.encodings import SMALLEST, chosen, compress, decompress, is_compressible
 
 BODY = b'{"category":"3.12","date":"2026-03-15","downloads":123456},' * 500
 
@@ -59,6 +59,7 @@ def test_each_encoding_gives_the_body_back() -> None:
 def test_the_same_body_is_always_the_same_bytes(encoding: str) -> None:
     assert compress(BODY, encoding) == compress(BODY, encoding)
     assert len(compress(BODY, encoding)) < len(BODY) / 10
+    assert decompress(compress(BODY, encoding), encoding) == BODY
 
 
 @pytest.mark.parametrize(
