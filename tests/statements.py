@@ -2,10 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import event
 
+from pypistats import reading
 from pypistats.extensions import db
 
 
@@ -18,6 +21,11 @@ def counted(app: Flask) -> Iterator[list[str]]:
     with app.app_context():
         engines = list(db.engines.values())
     statements: list[str] = []
+    send = reading._send
+
+    def note_sent(connection: Any, statement: str, values: Any) -> reading.Rows:
+        note(None, None, statement)
+        return send(connection, statement, values)
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if "from data_revision" not in statement and not statement.startswith(
@@ -28,7 +36,9 @@ def counted(app: Flask) -> Iterator[list[str]]:
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     try:
-        yield statements
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reading, "_send", note_sent)
+            yield statements
     finally:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", note)
