@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-from benchmarks import wrk
+from benchmarks import reference_app, wrk
 from benchmarks.database import Database
 from benchmarks.filled import names
-from benchmarks.web import Web
+from benchmarks.web import REFERENCE, Web
 
 COMMON = 6_000
 """Packages that databases of every size have, from the largest to the smallest."""
 
 LARGEST = 3_000
 """Of those that are most downloaded, so many are measured by themselves."""
+
+EXPONENT = 1.1
+"""Of Zipf's law, by which visitors ask for packages."""
 
 _WARMING = 300
 """Packages asked for before it counts, so that connections are open and have looked up tables."""
@@ -40,8 +43,17 @@ SERIES_AND_PAGE = (
 ENDPOINTS = (RECENT, *SERIES_AND_PAGE)
 
 
-_READ = 2_000
+_READ = 2_500
 """More packages than are asked for their series in the seconds of a load."""
+
+_OURS = (
+    "select sum(length(version::text)) from daily"
+    " where package_id = (select id from packages where name = '{}')"
+)
+_USUAL = "; ".join(
+    f"select sum(downloads) from usual_{dimension} where package = '{{0}}'"
+    for dimension in reference_app.SERIES
+)
 
 
 class RepeatedError(Exception):
@@ -55,6 +67,16 @@ def common_names() -> list[str]:
     return chosen
 
 
+def asked_names(packages: int) -> list[str]:
+    """Return packages in the order in which visitors first ask for them: large ones come early."""
+    chance = Random(1)
+    moments = {
+        name: chance.expovariate((rank + 1) ** -EXPONENT)
+        for rank, name in enumerate(names(packages))
+    }
+    return sorted(moments, key=moments.__getitem__)[:COMMON]
+
+
 def largest_names(packages: int) -> list[str]:
     """Return the most downloaded ones of so many packages, whose answers are the longest."""
     chosen = names(packages)[:LARGEST]
@@ -62,13 +84,10 @@ def largest_names(packages: int) -> list[str]:
     return chosen
 
 
-def read_from_disk(database: Database, packages: Sequence[str]) -> None:
-    """Read what is stored of packages, so that it is in memory as that of packages in demand is."""
-    query = (
-        "select sum(with_mirrors + length(version::text)) from daily"
-        " where package_id = (select id from packages where name = '{}')"
-    )
-    database.execute(*(query.format(name) for name in packages[:_READ]))
+def read_from_disk(database: Database, app: str, packages: Sequence[str]) -> None:
+    """Have the system read what the app will, so that it is in memory as it is under traffic."""
+    read = _USUAL if app == REFERENCE else _OURS
+    database.execute(*(read.format(name) for name in packages[:_READ]))
 
 
 def made(web: Web, endpoint: Endpoint, packages: Sequence[str]) -> wrk.Load:

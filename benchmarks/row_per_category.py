@@ -28,12 +28,11 @@ def create_tables(url: str) -> None:
 def copy_from_store(url: str, packages: Collection[str]) -> None:
     """Make the tables that the reference app reads, of what the store has of these packages.
 
-    Tables that are there stay as they are. The indexes are made last, and so are smaller than
-    those that grow with each day.
+    Tables that have all of them stay as they are. The indexes are made last, and so are smaller
+    than those that grow with each day.
     """
     with psycopg2.connect(url) as connection, connection.cursor() as cursor:
-        cursor.execute("select to_regclass('usual_recent') is not null")
-        if cursor.fetchone() == (True,):
+        if _has(cursor, packages):
             return
         cursor.execute(
             "create temp table chosen on commit drop as select p.name, d.*"
@@ -74,6 +73,21 @@ _STORED = {
     Dimension.SYSTEM: "select key, value::bigint from json_each_text(system)",
 }
 """The downloads by category in a row of the store, of each dimension that the reference app has."""
+
+
+def _has(cursor: Cursor, packages: Collection[str]) -> bool:
+    """Tell whether the tables have these packages; those that have not are dropped."""
+    cursor.execute("select to_regclass('usual_recent') is not null")
+    if cursor.fetchone() == (False,):
+        return False
+    cursor.execute(
+        "select count(distinct package) from usual_recent where package = any(%s)",
+        (list(packages),),
+    )
+    if cursor.fetchone() == (len(packages),):
+        return True
+    cursor.execute(f"drop table usual_recent, {', '.join(map(_table, _STORED))}")
+    return False
 
 
 def _creation(dimension: Dimension) -> str:

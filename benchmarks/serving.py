@@ -24,7 +24,7 @@ from benchmarks.endpoints import (
     SERIES_AND_PAGE,
     SYSTEM,
     Endpoint,
-    common_names,
+    asked_names,
     largest_names,
     made,
     read_from_disk,
@@ -77,18 +77,16 @@ class Serving:
         self.bars = Bars()
         self._database = database
         self._seconds = seconds
-        self._common = common_names()
+        self._asked = asked_names(packages)
         self._largest = largest_names(packages)
-        row_per_category.copy_from_store(database.url, {*self._common, *self._largest})
-        read_from_disk(database, self._common)
-        read_from_disk(database, self._largest)
+        row_per_category.copy_from_store(database.url, {*self._asked, *self._largest})
 
     def measure(self) -> None:
         """Measure all, and print a line each."""
         hello = self._hello()
-        usual = self._made(REFERENCE, "usual way: {}", self._common)
+        usual = self._made(REFERENCE, "usual way: {}", self._asked)
         usual_largest = self._made(REFERENCE, "usual way, largest: {}", self._largest)
-        made = self._made(SITE, "made: {}", self._common)
+        made = self._made(SITE, "made: {}", self._asked)
         made_largest = self._made(SITE, "made, largest: {}", self._largest)
         kept = self._kept(hello)
         for endpoint in SERIES_AND_PAGE:
@@ -109,6 +107,7 @@ class Serving:
     def _made(self, app: str, title: str, packages: Sequence[str]) -> dict[Endpoint, Load]:
         """Measure an app's uncached answers, and judge those of the site."""
         loads = {}
+        read_from_disk(self._database, app, packages)
         with serving(app, self._database) as web:
             for endpoint in ENDPOINTS:
                 named = title.format(endpoint.title)
@@ -129,7 +128,7 @@ class Serving:
         with serving(SITE, self._database) as site:
             self.bars.at_most("start of a web process", site.started, 1.5, "s")
             for path, title in KEPT.items():
-                address = path.format(self._common[0])
+                address = path.format(self._asked[0])
                 with urllib.request.urlopen(site.url + address) as answer:
                     etag = answer.headers["ETag"]
                 loads[path] = load(site, [address], self._seconds, BROTLI)
@@ -144,12 +143,13 @@ class Serving:
 
     def _pace_kept(self, most: float) -> None:
         with serving(SITE, self._database) as site:
-            paths = [RECENT.path.format(self._common[0])]
+            paths = [RECENT.path.format(self._asked[0])]
             self._judge_paced("kept: recent", paced(site, paths, most / 2, self._seconds))
 
     def _pace_made(self, endpoint: Endpoint, most: float) -> None:
+        read_from_disk(self._database, SITE, self._asked)
         with serving(SITE, self._database) as site:
-            paths = warmed(site, endpoint, self._common)
+            paths = warmed(site, endpoint, self._asked)
             seconds = min(self._seconds, 0.9 * len(paths) / (most / 2))
             self._judge_paced(f"made: {endpoint.title}", paced(site, paths, most / 2, seconds))
 

@@ -47,7 +47,7 @@ def main(packages: int, days: int, folder: Path | None) -> None:
 def _costs(packages: int, days: int, folder: Path | None) -> Mapping[Endpoint, float]:
     chosen = common_names()
     with filled(packages, days, folder) as database:
-        read_from_disk(database, chosen)
+        read_from_disk(database, SITE, chosen)
         with serving(SITE, database) as site:
             return {endpoint: made(site, endpoint, chosen).cpu for endpoint in ENDPOINTS}
 
