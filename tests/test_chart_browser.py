@@ -229,6 +229,20 @@ def legend(chart: ChartOnPage, name: str) -> Locator:
     return chart.box.locator(".keys").get_by_role("button", name=name, exact=True)
 
 
+def test_a_printed_chart_has_its_legend_below_it(open_tab: OpenTab, server_url: str) -> None:
+    tab = open_tab(f"{server_url}/packages/flask")
+    chart = ChartOnPage(tab, "system")
+    tab.page.emulate_media(media="print")
+
+    name = legend(chart, "Windows").bounding_box()
+    drawn = chart.plot.locator(".main-svg").first.bounding_box()
+
+    assert name is not None
+    assert drawn is not None
+    assert drawn["y"] + drawn["height"] <= name["y"] + 1
+    expect(chart.box.get_by_role("button", name="Only Windows")).not_to_be_visible()
+
+
 def test_names_are_written_as_they_are(open_tab: OpenTab, server_url: str) -> None:
     chart = ChartOnPage(open_tab(f"{server_url}/packages/flask"), "installer")
 

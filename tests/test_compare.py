@@ -205,3 +205,10 @@ def test_without_packages_the_page_is_a_form(client: FlaskClient, query: str) ->
     assert soup.h1.get_text() == "Compare packages"
     assert soup.find("figure") is None
     assert soup.find("input", {"name": "packages"}).has_attr("autofocus")
+
+
+def test_without_packages_the_most_downloaded_are_offered(client: FlaskClient) -> None:
+    link = page(client, "/compare").find("a", string="flask, zope-interface")
+
+    assert link["href"] == "/compare?packages=flask,zope-interface"
+    assert "For example" not in page(client, "/compare?packages=nothing").main.get_text()

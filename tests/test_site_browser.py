@@ -224,6 +224,7 @@ def test_a_page_prints_without_its_controls(open_tab: OpenTab, server_url: str) 
     tab.page.emulate_media(media="print")
 
     expect(tab.page.get_by_role("search")).not_to_be_visible()
+    expect(tab.page.locator(".compare-with")).not_to_be_visible()
     expect(tab.page.locator("[data-theme-switch]")).not_to_be_visible()
     expect(tab.page.locator("h1")).to_be_visible()
     assert background(tab) == LIGHT

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, render_template, request
 
 from pypistats import comparison, package_lists, queries, reading, render, series
 from pypistats.answers import kept
-from pypistats.catalog import WITH_MIRRORS, WITHOUT_MIRRORS, Dimension
+from pypistats.catalog import WITH_MIRRORS, WITHOUT_MIRRORS, Dimension, Period
 from pypistats.charts import Chart
 from pypistats.comparison import MOST_PACKAGES, Mode
 from pypistats.series import Grid
@@ -27,6 +27,9 @@ MODES = {
     Mode.SHARE: "Shares",
     Mode.INDEXED: "Indexed, first day is 100",
 }
+EXAMPLES = 3
+"""How many packages are offered to compare where none are asked for."""
+
 MEANS = {1: "Each day", 7: "Mean of 7 days", 30: "Mean of 30 days"}
 
 
@@ -65,7 +68,7 @@ def page() -> Response:
         names,
         mode,
         asked,
-        packages=[name for name in names.values() if name is not None],
+        packages=[name for name in names.values() if name is not None] or None,
     )
 
 
@@ -109,8 +112,10 @@ def _page(names: dict[str, str | None], mode: Mode, asked: Asked, days: int) -> 
         "days": asked.days,
         "smooth": None if asked.smooth == 1 else asked.smooth,
     }
+    examples = [] if names else package_lists.top_packages(Period.MONTH, limit=EXAMPLES)
     return render_template(
         "compare.html",
+        examples=[each.package for each in examples],
         asked=asked,
         mode=mode,
         packages=packages,
