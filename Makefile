@@ -96,12 +96,16 @@ screenshots: $(VENV)/test
 demo-bigquery: $(VENV)/test .venv-emulator/ready
 	@$(BIN)/python -m tests.demo_bigquery --serve
 
+# The tests of what writes, and of what reads in more than one statement.
+WRITERS := budget data_revision demand ingest migrations pipeline pypi_store reading retention supply tasks top wants
+
 # Where Debian puts servers, which a user's PATH may lack.
 try-proxies: export PATH := $(PATH):/usr/sbin
 try-proxies: $(VENV)/test
-	@for program in nginx varnishd; do command -v $$program >/dev/null || { \
-		echo "$$program is missing: on Debian, apt-get install nginx-light varnish"; exit 1; }; done
-	@$(BIN)/python -m pytest tests/try_caches.py
+	@for program in nginx varnishd pgbouncer; do command -v $$program >/dev/null || { \
+		echo "$$program is missing: on Debian, apt-get install nginx-light varnish pgbouncer"; exit 1; }; done
+	@$(BIN)/python -m pytest tests/try_caches.py tests/try_pgbouncer.py
+	@$(BIN)/python -m pytest --pgbouncer 4 $(WRITERS:%=tests/test_%.py)
 
 clean:
 	rm -rf .venv .venv-emulator .venv-clickhouse .venv-client var

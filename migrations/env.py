@@ -8,7 +8,7 @@ import re
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine, event
 
 from pypistats.models import Base
 
@@ -20,11 +20,15 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
     return not (kind == "table" and name is not None and _PARTITION.fullmatch(name))
 
 
-engine = create_engine(
-    current_app.config["SQLALCHEMY_DATABASE_URI"],
-    poolclass=NullPool,
-    connect_args={"options": "-c lock_timeout=4s"},
-)
+engine = create_engine(current_app.config["SQLALCHEMY_DATABASE_URI"], poolclass=NullPool)
+
+
+@event.listens_for(engine, "begin")
+def set_lock_timeout(connection: Connection) -> None:
+    """Set it for the transaction: PgBouncer would lend the session to others."""
+    connection.exec_driver_sql("set local lock_timeout = '4s'")
+
+
 with engine.connect() as connection:
     context.configure(
         connection=connection,

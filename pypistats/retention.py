@@ -8,8 +8,8 @@ from pypistats import store, totals
 from pypistats.extensions import db
 from pypistats.partitions import drop, next_month, partitions
 
-PURGE_LOCK = 7004
-"""The advisory lock that lets one purge at a time drop tables."""
+PURGE_LOCK = 7006
+"""The space of the advisory lock that lets one purge at a time drop tables."""
 
 
 def purge_before(day: dt.date) -> list[str]:
@@ -20,13 +20,11 @@ def purge_before(day: dt.date) -> list[str]:
     the next one. While another one is at work, nothing is dropped.
     """
     db.session.commit()
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.execute(text(f"select pg_try_advisory_lock({PURGE_LOCK})")).scalar():
+    with store.held(PURGE_LOCK) as ours:
+        if not ours:
             return []
-        try:
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             dropped = _purge(connection, day)
-        finally:
-            connection.execute(text(f"select pg_advisory_unlock({PURGE_LOCK})"))
     if dropped:
         with store.transaction():
             store.take_turn()

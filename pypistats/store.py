@@ -49,7 +49,7 @@ def transaction() -> Iterator[None]:
 @contextlib.contextmanager
 def day_lock(day: dt.date, *, wait: bool = False) -> Iterator[bool]:
     """Hold a day for this process; give False at once if another has it, unless told to `wait`."""
-    with _held(DAY_LOCK, day.toordinal(), wait=wait) as ours:
+    with held(DAY_LOCK, day.toordinal(), wait=wait) as ours:
         yield ours
 
 
@@ -57,25 +57,22 @@ def day_lock(day: dt.date, *, wait: bool = False) -> Iterator[bool]:
 def package_lock(package: str) -> Iterator[bool]:
     """Hold a package for this process; give False at once if another has it."""
     # Two packages of the same number take turns, which is rare and does no harm.
-    with _held(PACKAGE_LOCK, zlib.crc32(package.encode()) - 2**31, wait=False) as ours:
+    with held(PACKAGE_LOCK, zlib.crc32(package.encode()) - 2**31) as ours:
         yield ours
 
 
 @contextlib.contextmanager
-def _held(space: int, number: int, *, wait: bool) -> Iterator[bool]:
-    """Hold an advisory lock, which outlasts transactions and ends with the process.
+def held(space: int, number: int = 0, *, wait: bool = False) -> Iterator[bool]:
+    """Hold an advisory lock for this process; give False at once if another has it.
 
-    It is on a connection of its own.
+    It is of a transaction that does nothing else, on a connection of its own: a crash ends that,
+    and PgBouncer, which gives a connection away between transactions, keeps it for us.
     """
-    lock = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+    lock = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
     key = {"space": space, "number": number}
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        held = connection.execute(text(f"select {lock}(:space, :number)"), key).scalar()
-        try:
-            yield held is not False
-        finally:
-            if held is not False:
-                connection.execute(text("select pg_advisory_unlock(:space, :number)"), key)
+    with db.engine.begin() as connection:
+        connection.execute(text("set local idle_in_transaction_session_timeout = 0"))
+        yield connection.execute(text(f"select {lock}(:space, :number)"), key).scalar() is not False
 
 
 def take_turn() -> None:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import flask_migrate
@@ -13,6 +14,7 @@ from hypothesis import settings
 from pypistats import create_app
 from pypistats.embedded import PostgresServer, ValkeyServer
 from pypistats.extensions import db
+from tests.pgbouncer import pgbouncer
 from tests.site import emptied, served
 
 pytest_plugins = [
@@ -56,14 +58,23 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pgbouncer", type=int, help="go through a PgBouncer with such a pool")
+
+
 @pytest.fixture(scope="session")
-def database_url(postgres_server: PostgresServer) -> str:
+def database_url(postgres_server: PostgresServer, pytestconfig: pytest.Config) -> Iterator[str]:
     """Give a database with the tables that the migrations make."""
-    app = create_app({"DATABASE_URL": postgres_server.url})
-    with app.app_context():
-        flask_migrate.upgrade()
-        db.engine.dispose()
-    return postgres_server.url
+    pool = pytestconfig.getoption("pgbouncer")
+    between = (
+        pgbouncer(postgres_server.url, pool=pool) if pool else nullcontext(postgres_server.url)
+    )
+    with between as url:
+        app = create_app({"DATABASE_URL": url})
+        with app.app_context():
+            flask_migrate.upgrade()
+            db.engine.dispose()
+        yield url
 
 
 @pytest.fixture(scope="session")

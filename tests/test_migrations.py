@@ -6,6 +6,7 @@ import flask_migrate
 import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError
 
 from pypistats import create_app, ingest
 from pypistats.embedded import PostgresServer
@@ -43,3 +44,13 @@ def test_every_migration_can_be_taken_back_and_made_again(empty_app: Flask) -> N
 
         flask_migrate.upgrade()
         assert sorted(inspect(db.engine).get_table_names()) == made
+
+
+def test_a_migration_does_not_wait_long_for_who_uses_a_table(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        flask_migrate.upgrade()
+        with db.engine.connect() as user:
+            user.execute(text("select from data_revision"))
+
+            with pytest.raises(OperationalError, match="lock timeout"):
+                flask_migrate.downgrade(revision="base")

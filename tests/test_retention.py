@@ -3,13 +3,11 @@
 import datetime as dt
 from random import Random
 
-import psycopg2
 import pytest
-from flask import Flask
 from flask.testing import FlaskCliRunner
 from sqlalchemy import text
 
-from pypistats import ingest, package_lists, queries, retention
+from pypistats import ingest, package_lists, queries, retention, store
 from pypistats.catalog import ALL_PACKAGES
 from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
@@ -67,14 +65,10 @@ def test_a_purge_that_was_cut_off_is_finished_by_the_next(cut: str) -> None:
     assert totals("flask") == (10, 10)
 
 
-def test_a_purge_leaves_the_work_to_one_that_is_at_it(app: Flask) -> None:
+def test_a_purge_leaves_the_work_to_one_that_is_at_it() -> None:
     load(JANUARY, flask=10)
-    with psycopg2.connect(app.config["DATABASE_URL"].replace("+psycopg2", "")) as other:
-        other.cursor().execute("select pg_advisory_lock(%s)", (retention.PURGE_LOCK,))
+    with store.held(retention.PURGE_LOCK):
         assert retention.purge_before(APRIL_FIRST) == []
-        # A closed connection's lock is held until its server process has ended.
-        other.cursor().execute("select pg_advisory_unlock_all()")
-    other.close()
 
     assert retention.purge_before(APRIL_FIRST) == ["daily_2026_01"]
 
