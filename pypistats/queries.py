@@ -5,6 +5,7 @@ loaded one, and only days on which the package was downloaded.
 """
 
 import datetime as dt
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -48,15 +49,10 @@ class Recent(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How much a package is downloaded, and its rank among all by the last month.
-
-    `total` is of all days since `first_day`. The rank is None beyond `RANKS`, and for what was not
-    downloaded in that month.
-    """
+    """How much a package is downloaded; `total` is of all days since `first_day`."""
 
     recent: Recent
     total: int
-    rank: int | None
 
 
 class DayCounts(NamedTuple):
@@ -130,24 +126,26 @@ def recent(package: str) -> Recent:
 
 
 def standing(package: str) -> Standing:
-    """Return the recent downloads of one package and its place. Raises PackageNotFoundError.
-
-    The index is read from its top, and no further than the ranks that are told.
-    """
+    """Return the recent downloads and the total of one package. Raises PackageNotFoundError."""
     row = execute(
-        "select last_day, last_week, last_month, total,"
-        " (select count(*) from (select from packages o where o.last_month > p.last_month"
-        " limit :most + 1) ahead)"
-        " from packages p where name = :package",
+        "select last_day, last_week, last_month, total from packages where name = :package",
         package=package,
-        most=RANKS,
     ).one_or_none()
     if row is None:
         raise PackageNotFoundError(package)
-    *periods, total, ahead = row
-    # The sum over all packages is ahead of each, or equal to the only one.
-    rank = max(ahead, 1)
-    return Standing(Recent(*periods), total, rank if periods[-1] and rank <= RANKS else None)
+    *periods, total = row
+    return Standing(Recent(*periods), total)
+
+
+def largest_months() -> Sequence[int]:
+    """Return the last months' downloads of the largest packages, the sum among them, ascending.
+
+    They are as many as it takes to give each of the first `RANKS` packages its rank.
+    """
+    rows = execute(
+        "select last_month from packages order by last_month desc limit :most + 1", most=RANKS
+    )
+    return array("q", [downloads for (downloads,) in reversed(rows)])
 
 
 def recent_of_several(packages: Sequence[str]) -> dict[str, Recent]:
@@ -262,6 +260,17 @@ def revision(since: int = 0) -> DataRevision:
     latest, number, changed_at, last_day = rows[0][:4]
     packages = {row[4]: Revision(row[5], row[6]) for row in rows if row[4] is not None}
     return DataRevision(latest, Revision(number, changed_at), packages, last_day)
+
+
+def sum_revision() -> Revision:
+    """Return the last change of the sum over all packages, and so of the days and the ranks."""
+    row = execute(
+        "select revision, changed_at from (select revision, changed_at from data_revision"
+        " union all select revision, changed_at from package_revisions where package = :all) each"
+        " order by revision desc limit 1",
+        all=ALL_PACKAGES,
+    ).one()
+    return Revision(*row)
 
 
 def ledger() -> dict[dt.date, LedgerDay]:

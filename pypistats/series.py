@@ -143,11 +143,11 @@ def _period_sums(
     Each day is added up once, with those that begin to count in the same period.
     """
     day, week, month = (starts[period] for period in Period)
-    stretches: tuple[dict[str, int], ...] = ({}, {}, {}, {})
+    stretches = tuple(defaultdict[str, int](int) for _ in range(4))
     for date, counts in days:
         sums = stretches[(date < day) + (date < week) + (date < month)]
         for name, downloads in counts.items():
-            sums[name] = sums.get(name, 0) + downloads
+            sums[name] += downloads
     running: Counter[str] = Counter()
     for sums in stretches:
         running.update(sums)

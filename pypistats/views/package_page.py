@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import url_for
+from flask import current_app, url_for
 
 from pypistats import charts, queries, series
 from pypistats.catalog import (
@@ -21,6 +21,7 @@ from pypistats.catalog import (
 from pypistats.releases import Release, releases_to_mark
 from pypistats.views.fragments import fragment
 from pypistats.views.scope import all_packages
+from pypistats.views.site_facts import SiteFacts
 
 TABLE_ROWS = 20
 
@@ -81,28 +82,28 @@ FIXED: Context = {
 """The words that are the same on each page."""
 
 
-def package_context(
-    package: str, *, releases: str, retention_days: int, last_day: dt.date | None, site_url: str
-) -> Context:
+def package_context(package: str, facts: SiteFacts, *, releases: str, site_url: str) -> Context:
     """Return what the template `package.html` takes. Raises PackageNotFoundError."""
     standing = queries.standing(package)
+    retention_days = current_app.config["RETENTION_DAYS"]
     days = queries.package_days(package, days=retention_days)
-    marks = queries.day_marks(days=retention_days)
+    last_day = facts.status.last_day
     info = None if package == ALL_PACKAGES else queries.package_info(package)
     tables = _tables(days, last_day, releases)
     return {
         "package": package,
         "is_all": package == ALL_PACKAGES,
         "standing": standing,
-        "first_day": queries.first_day(),
+        "rank": facts.rank(standing.recent),
+        "first_day": facts.first_day,
         "recent": standing.recent,
-        "before": _before(days, marks, last_day),
+        "before": _before(days, facts),
         "info": info,
-        "released": _released(info, marks, last_day),
+        "released": _released(info, facts),
         "days": days,
-        "marks": marks,
-        "missing": series.day_runs(marks.missing),
-        "suspect": series.day_runs(marks.suspect),
+        "marks": facts.marks,
+        "missing": facts.missing,
+        "suspect": facts.suspect,
         "tables": tables,
         "shown": tuple(dimension for dimension, rows in tables.items() if rows),
         "releases": releases,
@@ -114,26 +115,22 @@ def package_context(
     }
 
 
-def _released(
-    info: PackageInfo | None, marks: queries.DayMarks, last_day: dt.date | None
-) -> list[Release]:
+def _released(info: PackageInfo | None, facts: SiteFacts) -> list[Release]:
     """Return the releases that the chart of all days marks."""
-    if info is None or last_day is None or marks.first is None:
+    last_day, first = facts.status.last_day, facts.marks.first
+    if info is None or last_day is None or first is None:
         return []
-    return releases_to_mark(info.releases, marks.first, last_day.isoformat())
+    return releases_to_mark(info.releases, first, last_day.isoformat())
 
 
 def _before(
-    days: list[queries.DayCounts], marks: queries.DayMarks, last_day: dt.date | None
+    days: list[queries.DayCounts], facts: SiteFacts
 ) -> dict[Period, series.PeriodBefore | None]:
     """Return what the recent periods are compared with."""
-    if last_day is None or not days:
+    if facts.status.last_day is None or not days:
         return {}
-    first = min(dt.date.fromisoformat(days[0].day), last_day - dt.timedelta(days=59))
-    loaded = set(series.day_range(first, last_day)) - set(marks.missing)
-    if marks.first:
-        loaded = {day for day in loaded if day >= marks.first}
-    return series.period_before({row.day: row.without_mirrors for row in days}, loaded, last_day)
+    daily = {row.day: row.without_mirrors for row in days}
+    return series.period_before(daily, facts.loaded, facts.status.last_day)
 
 
 def _tables(

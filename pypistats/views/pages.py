@@ -29,6 +29,7 @@ from pypistats.views.chart_parameters import asked_releases, shared_chart
 from pypistats.views.package_page import package_context
 from pypistats.views.parameters import known_name
 from pypistats.views.scope import all_packages, is_tracked
+from pypistats.views.site_facts import site_facts
 
 bp = Blueprint("pages", __name__)
 
@@ -184,13 +185,9 @@ def package(name: str) -> AnyResponse:
     shared = shared_chart(Dimension.OVERALL)
 
     def page() -> str:
-        context = package_context(
-            canonical,
-            releases=releases,
-            retention_days=current_app.config["RETENTION_DAYS"],
-            last_day=data_status().last_day,
-            site_url=site_url(),
-        )
+        facts = site_facts()
+        g.data_status = facts.status
+        context = package_context(canonical, facts, releases=releases, site_url=site_url())
         return render_template("package.html", shared=shared, **context)
 
     return kept_page(page, canonical, releases, tuple(shared.items()), packages=[canonical])

@@ -1,0 +1,69 @@
+"""The state of the data as a whole is read once for a change of it, and never of another moment."""
+
+import datetime as dt
+
+import pytest
+from flask import Flask
+
+from pypistats import ingest, queries, reading, store
+from pypistats.catalog import ALL_PACKAGES
+from pypistats.views.site_facts import SiteFacts, site_facts
+from tests.fixed_source import DAY, FixedSource, package_day
+
+NEXT_DAY = DAY + dt.timedelta(days=1)
+
+pytestmark = pytest.mark.usefixtures("app_context")
+
+
+@pytest.fixture(autouse=True)
+def loaded(app: Flask) -> None:
+    rows = package_day("flask", downloads=5), package_day("more", downloads=9)
+    with app.app_context():
+        ingest.ingest_day(DAY, FixedSource(*rows))
+
+
+def facts() -> SiteFacts:
+    with reading.snapshot():
+        return site_facts()
+
+
+def bump(*packages: str) -> None:
+    with store.transaction():
+        store.bump_revision(packages)
+
+
+def test_they_are_read_again_when_the_sum_has_changed() -> None:
+    first = facts()
+    assert facts() is first
+
+    bump("flask")
+    assert facts() is first
+
+    bump(ALL_PACKAGES)
+    second = facts()
+    assert second is not first
+    assert second == first
+
+    ingest.ingest_day(NEXT_DAY, FixedSource(package_day("flask", NEXT_DAY)))
+    assert facts().status.last_day == NEXT_DAY
+    assert facts().loaded == {DAY.isoformat(), NEXT_DAY.isoformat()}
+
+
+def test_a_snapshot_from_before_a_change_has_the_facts_from_before_it() -> None:
+    with reading.snapshot():
+        assert site_facts().status.last_day == DAY
+        ingest.ingest_day(NEXT_DAY, FixedSource(package_day("flask", NEXT_DAY)))
+        assert site_facts().status.last_day == DAY
+
+    assert facts().status.last_day == NEXT_DAY
+
+
+def test_packages_are_ranked_by_their_last_month(monkeypatch: pytest.MonkeyPatch) -> None:
+    flask, more, everything = (queries.recent(name) for name in ("flask", "more", ALL_PACKAGES))
+
+    assert [facts().rank(recent) for recent in (everything, more, flask)] == [1, 1, 2]
+    assert facts().rank(queries.Recent(0, 0, 0)) is None
+
+    monkeypatch.setattr(queries, "RANKS", 1)
+    bump(ALL_PACKAGES)
+    assert [facts().rank(recent) for recent in (everything, more, flask)] == [1, 1, None]
