@@ -49,6 +49,7 @@ class Emulator:
         environ = {
             "HOME": str(folder),
             "PATH": os.environ["PATH"],
+            "TMPDIR": str(folder),
             "BQEMU_ENABLE_FORMAT_EXTENSIONS": "0",
             "BQEMU_METRICS_ENABLED": "0",
         }

@@ -1,5 +1,6 @@
 """Fixtures of the ClickHouse tests: the engine with ClickPy's table, and a server that fails."""
 
+import os
 import subprocess
 import urllib.request
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,8 @@ class ClickHouse:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
+                # The engine leaves its data behind there.
+                env=os.environ | {"TMPDIR": str(folder)},
             )
         try:
             wait_for(self.url)
