@@ -129,6 +129,7 @@ def test_no_page_is_wider_than_the_window(open_tab: OpenTab, server_url: str, wi
     tab = open_tab(server_url, width=width)
     for path in PAGES:
         tab.page.goto(server_url + path)
+        tab.page.locator("details").evaluate_all("all => all.forEach((each) => (each.open = true))")
         overflow = tab.page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
