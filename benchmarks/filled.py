@@ -1,8 +1,9 @@
 """A database with months of days at PyPI's size: `python -m benchmarks.filled FOLDER`.
 
 The newest week is generated and ingested day by day. The weeks before are the same week again,
-copied by SQL, without the packages that were not there yet. It is made without waiting for the
-disk, and goes on where it was interrupted.
+copied by SQL, without the packages that were not there yet; months that have ended are written in
+the order of packages, as the site does. All is made without waiting for the disk, and goes on
+where it was interrupted.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from sqlalchemy import text
 
 from benchmarks.database import Database, database
 from benchmarks.package_days import ALL_OF_PYPI, GeneratedSource, day_file, generate, package_name
-from pypistats import create_app, ingest, store, totals
+from pypistats import create_app, ingest, month_order, store, totals
 from pypistats.catalog import ALL_PACKAGES
 from pypistats.extensions import db
 from pypistats.partitions import ensure_partition, partitions
@@ -46,6 +47,7 @@ def filled(packages: int, days: int, folder: Path | None = None) -> Iterator[Dat
             click.echo(f"filling {days} days of {packages:,} packages (not measured)")
             _fill(running, packages, days)
             ready.touch()
+        _order_months(running)
         yield running
 
 
@@ -55,23 +57,37 @@ def names(packages: int) -> list[str]:
 
 
 def _fill(running: Database, packages: int, days: int) -> None:
-    running.execute(
-        *(f"alter system set {setting}" for setting in _CARELESS), "select pg_reload_conf()"
-    )
-    app = create_app({"DATABASE_URL": running.url})
-    with app.app_context():
+    with _careless(running):
         flask_migrate.upgrade()
         _ingest_week(running.folder, packages, days)
         _repeat_week(days)
         _count()
         months = list(partitions(db.session.connection()))
         db.session.rollback()
+        for table in ("packages", *months):
+            running.execute(f"vacuum (freeze, analyze) {table}")
+        running.execute("analyze daily")
+
+
+def _order_months(running: Database) -> None:
+    """Do what the site does with months that have ended, unless it is done."""
+    with _careless(running):
+        while month := month_order.first_unordered(DAY):
+            with _told(f"{month} written in the order of packages"):
+                month_order.order_month(month)
+            running.execute(f"vacuum (freeze, analyze) {month}")
+
+
+@contextlib.contextmanager
+def _careless(running: Database) -> Iterator[None]:
+    """Open an app context for writing without waiting for the disk."""
+    reload = "select pg_reload_conf()"
+    running.execute(*(f"alter system set {setting}" for setting in _CARELESS), reload)
+    with create_app({"DATABASE_URL": running.url}).app_context():
+        yield
+        db.session.rollback()
         db.engine.dispose()
-    for table in ("packages", *months):
-        running.execute(f"vacuum (freeze, analyze) {table}")
-    running.execute(
-        "analyze daily", "alter system reset all", "select pg_reload_conf()", "checkpoint"
-    )
+    running.execute("alter system reset all", reload, "checkpoint")
 
 
 def _ingest_week(folder: Path, packages: int, days: int) -> None:
