@@ -145,27 +145,35 @@ def _rank_categories(period: Period, newest: dt.date) -> None:
 
 
 def _rank_growth(period: Period, newest: dt.date) -> None:
-    """Compare a period with the one before it, provided that every day of both is loaded."""
+    """Compare a period with the one before it, where half of the days of both are loaded.
+
+    `before` is what that one's daily mean makes in as many days as the period has loaded.
+    """
     _rank(
         period,
         newest,
         f"""
+        with loaded as (
+            select count(*) filter (where day > :middle) as now,
+                count(*) filter (where day <= :middle) as before
+            from ingested_days
+            where state <> 'missing' and day > :start and day <= :newest
+        )
         select case when before < :popular then '{Ranking.NEW}' else '{Ranking.GROWING}' end
                 as list,
             '' as category, package_id, downloads, before,
             case when before < :popular then downloads else downloads::float8 / before end as score
         from (
             select c.id as package_id, c.downloads,
-                coalesce(sum(d.without_mirrors), 0)::bigint as before
-            from (
+                round(coalesce(sum(d.without_mirrors), 0) * l.now / l.before)::bigint as before
+            from loaded l cross join (
                 select id, last_{period} as downloads from packages
                 where name <> :all and last_{period} >= :popular
                 order by last_{period} desc, name limit :candidates
             ) c
             left join daily d on d.package_id = c.id and d.day > :start and d.day <= :middle
-            where (select count(*) from ingested_days
-                where state <> 'missing' and day > :start and day <= :newest) = :days
-            group by c.id, c.downloads
+            where 2 * least(l.now, l.before) >= :days
+            group by c.id, c.downloads, l.now, l.before
         ) compared
         where downloads > before
         """,
@@ -174,7 +182,7 @@ def _rank_growth(period: Period, newest: dt.date) -> None:
         candidates=CANDIDATES,
         start=newest - dt.timedelta(days=2 * period.days),
         middle=newest - dt.timedelta(days=period.days),
-        days=2 * period.days,
+        days=period.days,
     )
 
 
