@@ -81,6 +81,7 @@ def serving(app: str, database: Database, *, workers: int = 1, **settings: str) 
             "PORT": str(port),
             "WEB_CONCURRENCY": str(workers),
             "MALLOC_ARENA_MAX": "2",
+            "MALLOC_MMAP_THRESHOLD_": "131072",
             "PATH": os.environ["PATH"],
             **_UNLIMITED,
             **settings,

@@ -244,7 +244,7 @@ def _target(environ: Environ) -> _Target:
     """Return what tells addresses apart, the host included: pages have links with it."""
     return (
         environ["PATH_INFO"],
-        environ["QUERY_STRING"],
+        environ.get("QUERY_STRING", ""),
         environ.get("HTTP_HOST"),
         environ["wsgi.url_scheme"],
     )

@@ -106,7 +106,7 @@ def admit(app: Flask, environ: Mapping[str, Any]) -> list[tuple[str, str]] | Non
     quota: Quota | None = app.config[_SETTINGS[Cost.CACHED]]
     if quota is None:
         return []
-    client = _client_of(app, environ.get("HTTP_AUTHORIZATION", ""), environ["REMOTE_ADDR"])
+    client = _client_of(app, environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", ""))
     if client.factor is None:
         return []
     quota = quota._replace(amount=quota.amount * client.factor)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
 from pypistats import ingest
 from pypistats.encodings import compress
@@ -322,3 +322,10 @@ def test_a_shared_cache_keeps_an_answer_until_the_next_data(
     moment = dt.datetime.fromisoformat(now).replace(tzinfo=dt.UTC)
 
     assert until_data(moment, last_day and dt.date.fromisoformat(last_day)) == seconds
+
+
+def test_a_server_may_leave_out_what_is_empty(app: Flask) -> None:
+    environ = create_environ("/faqs")
+    del environ["QUERY_STRING"]
+
+    assert [run_wsgi_app(app, environ.copy())[1] for _ in range(2)] == ["200 OK"] * 2
