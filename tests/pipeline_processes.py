@@ -71,7 +71,8 @@ class Celery:
 
     def __init__(self, log: Path, environ: dict[str, str], *words: str) -> None:
         self._log = log
-        self._environ = {"PATH": os.environ["PATH"], "PYPI_URL": "none"} | environ
+        own = {"PATH": os.environ["PATH"], "PYPI_URL": "none", "TMPDIR": str(log.parent)}
+        self._environ = own | environ
         self._words = words
 
     def start(self) -> None:
