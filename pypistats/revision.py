@@ -10,7 +10,8 @@ from pypistats.queries import DataRevision
 logger = logging.getLogger(__name__)
 
 PATIENCE = 1.0
-"""Seconds that a caller waits for a read. After them the last known revision has to do."""
+"""Seconds that a caller waits for a read. After them the last known revision has to do, and for
+some time nobody waits."""
 
 RETRY_FACTOR = 5
 """After a read that failed, the next one comes so many times later than after one that worked."""
@@ -45,8 +46,9 @@ class RevisionWatch:
             return self.known
         is_usable = now < self._usable_until
         done = self._start_reading()
-        if not is_usable:
-            done.wait(PATIENCE)
+        if not is_usable and not done.wait(PATIENCE):
+            # It hangs, and whoever asks next is not made to find that out as well.
+            self._usable_until = time.monotonic() + self._seconds * RETRY_FACTOR
         return self.known
 
     def _start_reading(self) -> threading.Event:

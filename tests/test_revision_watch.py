@@ -2,13 +2,15 @@
 
 import datetime as dt
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from flask import Flask
 
 from pypistats.queries import DataRevision, Revision
-from pypistats.revision import RevisionWatch
+from pypistats.revision import PATIENCE, RevisionWatch
 from tests.made import bump
+from tests.pipeline_processes import until
 
 NOON = dt.datetime(2026, 3, 16, 12, tzinfo=dt.UTC)
 
@@ -122,6 +124,21 @@ def test_a_read_that_hangs_holds_up_nobody_for_long() -> None:
     assert watch.current() == at(1)
 
     read.gate.set()
+
+
+def test_while_a_read_hangs_few_find_that_out() -> None:
+    read = Store(at(1), at(2))
+    watch = RevisionWatch(read, seconds=0.2)
+    watch.current()
+    read.gate.clear()
+    time.sleep(0.45)
+
+    began = time.monotonic()
+    assert [watch.current() for _ in range(10)] == [at(1)] * 10
+    assert time.monotonic() - began < 5 * PATIENCE
+    read.gate.set()
+
+    until(lambda: watch.current() == at(2), "it was read after all")
 
 
 def test_it_follows_the_store(app: Flask) -> None:
