@@ -1,7 +1,7 @@
 """pypistats: how often the packages on PyPI are downloaded."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,14 @@ holds no connection."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
+class Site(Flask):
+    """Flask, that does not look at each function of each request for whether it is a coroutine."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `func`: none here is asynchronous."""
+        return func
+
+
 class OrjsonProvider(JSONProvider):
     """Write JSON with orjson, several times as fast as the standard library."""
 
@@ -54,12 +62,14 @@ class OrjsonProvider(JSONProvider):
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """Build the site from the settings in `environ`. Raises ConfigError for a bad one."""
-    app = Flask(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
+    app = Site(__name__, template_folder=str(ROOT / "templates"), static_folder=None)
     app.config.update(load_config(environ))
     app.config["SQLALCHEMY_DATABASE_URI"] = app.config["DATABASE_URL"]
     options = _engine_options(min(app.config["WEB_THREADS"], MOST_AT_THE_DATABASE))
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options | {"pool_pre_ping": True}
     reads = options | {"url": app.config["DATABASE_URL"], "isolation_level": "AUTOCOMMIT"}
+    # Reads end what they begin, so there is nothing to roll back.
+    reads["pool_reset_on_return"] = None
     app.config["SQLALCHEMY_BINDS"] = {READS: reads}
     app.config["CELERY"] = celery_settings(app.config)
     app.json = OrjsonProvider(app)

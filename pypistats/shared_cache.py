@@ -33,6 +33,7 @@ _GET_OR_CLAIM = """
 local value = redis.call('GET', KEYS[1])
 if value and string.sub(value, 1, #ARGV[1]) == ARGV[1] then return value end
 if redis.call('SET', KEYS[2], ARGV[2], 'NX', 'PX', ARGV[3]) then return 1 end
+if redis.call('GET', KEYS[2]) == ARGV[2] then return 1 end
 return 0
 """
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
@@ -147,8 +148,17 @@ class _Server:
         self._idle: list[Any] = []
 
     def ask(self, *command: str | bytes | int) -> Any:
-        """Return the server's answer. Raises RedisError."""
-        connection = self._connection()
+        """Return the server's answer. Raises RedisError.
+
+        On a connection that has ended meanwhile the command is sent in vain, and once more on the
+        next one: each command may come twice. To look first would be a trip to the system.
+        """
+        while self._idle:
+            with contextlib.suppress(IndexError, redis.ConnectionError):
+                return self._ask_on(self._idle.pop(), command)
+        return self._ask_on(self._connections.make_connection(), command)
+
+    def _ask_on(self, connection: Any, command: tuple[str | bytes | int, ...]) -> Any:
         try:
             connection.send_command(*command)
             answer = connection.read_response()
@@ -157,23 +167,6 @@ class _Server:
             raise
         self._idle.append(connection)
         return answer
-
-    def _connection(self) -> Any:
-        """Return a connection that the server has not ended meanwhile."""
-        with contextlib.suppress(IndexError):
-            connection = self._idle.pop()
-            if not _is_ended(connection):
-                return connection
-            connection.disconnect()
-        return self._connections.make_connection()
-
-
-def _is_ended(connection: Any) -> bool:
-    """Tell whether there is something to read where nothing was asked: the connection's end."""
-    try:
-        return bool(connection.can_read())
-    except (redis.RedisError, OSError):
-        return True
 
 
 class Claim:

@@ -33,13 +33,17 @@ bp = Blueprint("api", __name__, url_prefix="/api")
 
 Document = dict[str, Any]
 
+_ORIGINS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+}
+
 
 @bp.after_app_request
 def allow_any_origin(response: Response) -> Response:
     """Let scripts on any site read the API, its errors included."""
     if request.path.startswith("/api/"):
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+        response.headers.extend(_ORIGINS)
     return response
 
 
