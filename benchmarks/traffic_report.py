@@ -45,8 +45,8 @@ def report(
               [note for note in measured if note.label == label], spans)  # fmt: skip
     faults = _faults(notes, verdicts, spans)
     click.echo(f"\nfaults: {sum(faults.values())}")
-    for fault, count in faults.most_common():
-        click.echo(f"  {count} times {fault}")
+    for (label, fault), count in faults.most_common():
+        click.echo(f"  {label}: {count} times {fault}")
     old = [note for note in measured if _is_old(note, verdicts, spans)]
     for kind in sorted({note.request.kind for note in old}):
         ages = [note.came_at - spans["ingest"].end for note in old if note.request.kind == kind]
@@ -59,7 +59,8 @@ def report(
     for label in MEASURED:
         waited = [note for note in measured if note.label == label]
         bars.at_most(f"p99, {label}", _p99(waited), P99, "ms")
-    bars.at_most("answers that failed or were wrong", sum(faults.values()), 0)
+    failed = sum(count for (label, _), count in faults.items() if label in MEASURED)
+    bars.at_most("answers that failed or were wrong", failed, 0)
 
 
 def report_rates(notes: Notes, spans: Mapping[str, Span], rates: Sequence[int]) -> None:
@@ -88,8 +89,8 @@ def _line(title: str, notes: Sequence[Note], spans: Mapping[str, Span]) -> None:
 
 def _faults(
     notes: Notes, verdicts: Mapping[Any, frozenset[str]], spans: Mapping[str, Span]
-) -> Counter[str]:
-    found: Counter[str] = Counter()
+) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
     tags: dict[str, list[str]] = {}
     for note in notes.answers:
         fault = note.fault or _fault(note, verdicts, spans)
@@ -100,7 +101,7 @@ def _faults(
                 if len(shown) > 2 or (len(shown) > 1 and note.came_at < spans["ingest"].begin):
                     fault = "another picture of the same data"
         if fault:
-            found[f"{note.request.kind}, {note.label}: {fault}"] += 1
+            found[note.label, f"{note.request.kind}, {fault}"] += 1
     return found
 
 

@@ -1,16 +1,20 @@
 """PRESENT: what a web process does when nobody waits for it, one thing at a time."""
 
 import threading
+import time
 from collections.abc import Callable
 
 MOST_JOBS = 1_000
 """How many may wait: the next one is left out, and will be asked for again."""
 
+LONGEST_REST = 1.0
+
 
 class Background:
     """Does jobs in a thread of its own, in the order in which they came. They must not raise.
 
-    The thread is there while there is something to do, so none is inherited by a fork.
+    It rests after each for as long as that took, since answers want the processor too. The thread
+    is there while there is something to do, so none is inherited by a fork.
     """
 
     def __init__(self) -> None:
@@ -32,11 +36,13 @@ class Background:
     def _run(self) -> None:
         while (first := self._first()) is not None:
             key, job = first
+            begin = time.monotonic()
             try:
                 job()
             finally:
                 with self._lock:
                     del self._jobs[key]
+            time.sleep(min(time.monotonic() - begin, LONGEST_REST))
 
     def _first(self) -> tuple[str, Callable[[], None]] | None:
         """Return the job that has waited longest; without any, the thread ends."""
