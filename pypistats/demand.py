@@ -269,6 +269,10 @@ def _want(package: str) -> None:
     with store.transaction():
         if not wants.add([want]):
             return
+        if provision.supply(package).is_fresh:
+            # It came after this request had looked.
+            wants.finish(want)
+            return
     try:
         spend(Cost.FETCH)
     except TooManyRequests:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from pypistats import create_app, ingest, pypi_store, store, tasks, tracked, wants
-from pypistats.demand import PACKAGE_RULES, Demand
+from pypistats.demand import PACKAGE_RULES, Demand, _want
 from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
 from pypistats.sources import BudgetError, SourceError
@@ -184,6 +184,17 @@ def test_many_askers_make_one_fetch_and_all_have_its_answer(
     assert [answer.status_code for answer in found] == [200] * CLIENTS
     assert {answer.get_data() for answer in found} == {found[0].get_data()}
     assert worker.sent == source.asked == ["numpy"]
+
+
+def test_what_came_after_one_has_looked_is_not_fetched_again(site: Flask) -> None:
+    with Worker(site) as worker:
+        assert get(site, RECENT.format("numpy")).status_code == 200
+
+        with site.test_request_context(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pypistats.demand.spend", lambda _: 1 / 0)
+            _want("numpy")
+
+    assert worker.sent == ["numpy"]
 
 
 def test_waiting_requests_hold_no_connection_and_leave_threads_to_others(

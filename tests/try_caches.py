@@ -83,9 +83,8 @@ def cached(
             "tests.passing_app:make_app()",
             DATABASE_URL=database,
             TRUSTED_PROXIES="1",
-            WEB_CONCURRENCY="2",
             GUNICORN_CMD_ARGS=f"--access-logfile {log} --access-logformat '%(s)s %(U)s'",
-            **environ,
+            **{"WEB_CONCURRENCY": "2"} | environ,
         )
         port = free_port()
         proxy = subprocess.Popen(command(folder, port, web.port), stderr=subprocess.DEVNULL)
@@ -199,7 +198,8 @@ def test_an_old_answer_is_asked_for_with_its_tag(cache: Cache) -> None:
 def test_the_client_is_who_the_cache_sees_whatever_it_says(
     database: str, command: Callable[[Path, int, int], list[str]]
 ) -> None:
-    with cached(command, database, RATE_LIMIT_COMPUTED="3/86400", WEB_THREADS="1") as cache:
+    limited = {"RATE_LIMIT_COMPUTED": "3/86400", "WEB_CONCURRENCY": "1"}
+    with cached(command, database, **limited) as cache:
 
         def statuses(address: str, first: int, **headers: str) -> list[int]:
             with contextlib.closing(Client(cache.port, address=address)) as client:
