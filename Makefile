@@ -97,7 +97,7 @@ demo-bigquery: $(VENV)/test .venv-emulator/ready
 	@$(BIN)/python -m tests.demo_bigquery --serve
 
 # The tests of what writes, and of what reads in more than one statement.
-WRITERS := budget data_revision demand ingest migrations pipeline pypi_store reading retention supply tasks top wants
+WRITERS := budget data_revision demand ingest migrations month_order pipeline pypi_store reading retention supply tasks top wants
 
 # Where Debian puts servers, which a user's PATH may lack.
 try-proxies: export PATH := $(PATH):/usr/sbin

@@ -9,7 +9,7 @@ from pypistats.extensions import db
 from pypistats.partitions import drop, next_month, partitions
 
 PURGE_LOCK = 7006
-"""The space of the advisory lock that lets one purge at a time drop tables."""
+"""The advisory lock that lets one purge at a time drop tables."""
 
 
 def purge_before(day: dt.date) -> list[str]:

@@ -62,17 +62,17 @@ def package_lock(package: str) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def held(space: int, number: int = 0, *, wait: bool = False) -> Iterator[bool]:
-    """Hold an advisory lock for this process; give False at once if another has it.
+def held(*key: int, wait: bool = False) -> Iterator[bool]:
+    """Hold the advisory lock of one or two numbers; give False at once if another has it.
 
     It is of a transaction that does nothing else, on a connection of its own: a crash ends that,
     and PgBouncer, which gives a connection away between transactions, keeps it for us.
     """
     lock = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
-    key = {"space": space, "number": number}
+    numbers = ", ".join(map(str, key))
     with db.engine.begin() as connection:
         connection.execute(text("set local idle_in_transaction_session_timeout = 0"))
-        yield connection.execute(text(f"select {lock}(:space, :number)"), key).scalar() is not False
+        yield connection.execute(text(f"select {lock}({numbers})")).scalar() is not False
 
 
 def take_turn() -> None:
