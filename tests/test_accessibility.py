@@ -28,6 +28,9 @@ PAGES = (
     "/faqs",
     "/about",
 )
+PATIENT = 30_000
+"""Milliseconds: the machine may have much else to do."""
+
 ERRORS = ("/packages/flaskk", "/search?q=%25", "/nothing")
 
 
@@ -49,6 +52,23 @@ def violations(page: Page) -> list[str]:
     """Return the rules that the page breaks, each with its first element."""
     found = Axe().run(page).response["violations"]
     return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found]
+
+
+def draw_charts(page: Page) -> None:
+    """Scroll through the page, and wait until its charts and their legends are there."""
+    for chart in page.locator(".chart").all():
+        chart.scroll_into_view_if_needed()
+        expect(chart.locator(".main-svg").first).to_be_visible(timeout=PATIENT)
+        expect(chart.locator(".plot")).to_have_attribute("aria-busy", "false", timeout=PATIENT)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_in_charts(open_tab: OpenTab, server_url: str, dark: bool) -> None:
+    tab = open_tab(f"{server_url}/packages/flask?python_minor.only=3.12", dark=dark)
+    draw_charts(tab.page)
+    assert tab.page.locator(".keys [aria-pressed=false]").count() == 1
+
+    assert violations(tab.page) == []
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -86,6 +106,7 @@ def test_axe_finds_nothing_in_the_theme_that_is_switched_to_on_a_phone(
 
 def test_the_keyboard_alone_reaches_everything(open_tab: OpenTab, server_url: str) -> None:
     tab = open_tab(f"{server_url}/packages/flask")
+    draw_charts(tab.page)
     # Of radio buttons, the arrow keys reach the others than the chosen one.
     wanted = tab.page.evaluate(
         """() => {
