@@ -11,6 +11,7 @@ import gzip
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,9 @@ DAYS_KEPT = 180
 BATCH = 200
 SERIES = ("overall", "python_major", "python_minor", "system", "installer")
 BEFORE, AFTER = "before", "after"
+RECENT_KINDS = {"recent", "badge", "picture"}
+"""What is told by the last thirty days and the new one."""
+
 NEITHER: frozenset[str] = frozenset()
 
 _DECOMPRESS = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
@@ -132,7 +136,20 @@ class Judge:
             else:
                 by_package[body.request.package].append(key)
         new = self._generated(by_package)
-        for package, days in self._stored(list(by_package)):
+        recent = {
+            package
+            for package, keys in by_package.items()
+            if {bodies[key].request.kind for key in keys} <= RECENT_KINDS
+        }
+        stored = chain(
+            self._stored(list(recent), days=30, maps="'{}', '{}', '{}'"),
+            self._stored(
+                list(by_package.keys() - recent),
+                days=DAYS_KEPT,
+                maps="python_minor::text, system::text, installer::text",
+            ),
+        )
+        for package, days in stored:
             histories = self._histories(package, days, new.get(package))
             for key in by_package[package]:
                 verdicts[key] = frozenset(
@@ -175,23 +192,25 @@ class Judge:
         found[ALL_PACKAGES] = Day(self._new_day.isoformat(), with_mirrors, without_mirrors, *maps)
         return found
 
-    def _stored(self, packages: list[str]) -> Iterator[tuple[str, list[Day]]]:
-        """Yield the days of each package before the new one."""
-        since = self._new_day - dt.timedelta(days=DAYS_KEPT)
+    def _stored(
+        self, packages: list[str], *, days: int, maps: str
+    ) -> Iterator[tuple[str, list[Day]]]:
+        """Yield so many days of each package before the new one, with these maps."""
+        since = self._new_day - dt.timedelta(days=days)
         with contextlib.closing(psycopg2.connect(self._url)) as connection:
             cursor = connection.cursor()
             for start in range(0, len(packages), BATCH):
-                days: dict[str, list[Day]] = {name: [] for name in packages[start : start + BATCH]}
+                found: dict[str, list[Day]] = {name: [] for name in packages[start : start + BATCH]}
                 cursor.execute(
-                    "select name, day::text, with_mirrors, without_mirrors, python_minor::text,"
-                    " system::text, installer::text from packages join daily on package_id = id"
+                    f"select name, day::text, with_mirrors, without_mirrors, {maps}"
+                    " from packages join daily on package_id = id"
                     " where name = any(%s) and day >= %s and day < %s order by package_id, day",
-                    (list(days), since, self._new_day),
+                    (list(found), since, self._new_day),
                 )
-                for name, day, with_mirrors, without_mirrors, *maps in cursor:
-                    counts = map(orjson.loads, maps)
-                    days[name].append(Day(day, with_mirrors, without_mirrors, *counts))
-                yield from days.items()
+                for name, day, with_mirrors, without_mirrors, *texts in cursor:
+                    counts = map(orjson.loads, texts)
+                    found[name].append(Day(day, with_mirrors, without_mirrors, *counts))
+                yield from found.items()
 
 
 def is_true(body: Body, history: History | None) -> bool:
