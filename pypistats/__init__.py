@@ -14,8 +14,9 @@ from pypistats.answers import register_answers
 from pypistats.assets import register_assets
 from pypistats.config import load_config
 from pypistats.demand import register_demand
-from pypistats.extensions import READS, celery_init_app, db, migrate
+from pypistats.extensions import READS, celery_init_app, db
 from pypistats.limits import register_limits
+from pypistats.migrations import register_migrations
 from pypistats.render import register_renderer
 from pypistats.security import register_security
 from pypistats.views import (
@@ -102,7 +103,7 @@ def _engine_options(threads: int) -> dict[str, Any]:
 def _register(app: Flask) -> None:
     db.init_app(app)
     celery_init_app(app)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    register_migrations(app)
     errors.register_errors(app)
     register_answers(app)
     register_limits(app)

@@ -277,7 +277,7 @@ SETTINGS = (
     ),
     Setting(
         "ANSWERS_MIB",
-        "16",
+        "8",
         "memory, in MiB, that each web process keeps answers in",
         _whole_number(1, 100_000),
     ),

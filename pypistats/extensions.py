@@ -5,7 +5,6 @@ from typing import Any
 from celery import Celery, Task
 from flask import Flask
 from flask_caching import Cache
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
@@ -19,7 +18,6 @@ READS = "reads"
 """The engine that reads go through; `create_app` sets it up."""
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate()
 
 
 def celery_init_app(app: Flask) -> Celery:

@@ -44,7 +44,7 @@ def test_defaults_hold_where_nothing_is_set() -> None:
         "RATE_LIMIT_RENDER": Quota(120, 60),
         "RATE_LIMIT_FETCH": Quota(30, 3_600),
         "RATE_LIMIT_TOKENS": None,
-        "ANSWERS_MIB": 16,
+        "ANSWERS_MIB": 8,
         "REVISION_SECONDS": 1,
         "BROWSER_PATH": None,
         "RENDER_SECONDS": 15,

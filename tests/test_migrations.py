@@ -1,5 +1,8 @@
 """The migrations make the tables that the models describe, and can be taken back."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import flask_migrate
@@ -11,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from pypistats import create_app, ingest
 from pypistats.embedded import PostgresServer
 from pypistats.extensions import db
+from pypistats.migrations import newest_migration
 from tests.fixed_source import DAY, FixedSource, package_day
 
 
@@ -54,3 +58,14 @@ def test_a_migration_does_not_wait_long_for_who_uses_a_table(empty_app: Flask) -
 
             with pytest.raises(OperationalError, match="lock timeout"):
                 flask_migrate.downgrade(revision="base")
+
+
+def test_the_commands_are_flask_migrates_and_the_newest_migration_is_its_head(
+    database_url: str,
+) -> None:
+    command = [sys.executable, "-m", "flask", "--app", "pypistats", "db", "heads"]
+    environ = os.environ | {"DATABASE_URL": database_url}
+
+    heads = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+
+    assert heads.stdout == f"{newest_migration()} (head)\n"

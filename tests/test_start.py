@@ -7,6 +7,7 @@ import orjson
 
 HEAVY = (
     "PIL",
+    "alembic",
     "choreographer",
     "duckdb",
     "flask_limiter",

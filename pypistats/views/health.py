@@ -1,15 +1,14 @@
 """Whether the site is alive and whether it is ready, for load balancers and people."""
 
-import functools
 from typing import Any
 
-from alembic.script import ScriptDirectory
-from flask import Blueprint, current_app
+from flask import Blueprint
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from pypistats import queries
 from pypistats.errors import RETRY_AFTER
+from pypistats.migrations import newest_migration
 
 bp = Blueprint("health", __name__)
 
@@ -39,7 +38,7 @@ def ready() -> Answer:
         "last_day": None,
     }
     try:
-        document["migrations"] = queries.schema_revision() == _newest_migration()
+        document["migrations"] = queries.schema_revision() == newest_migration()
         document["database"] = True
         last_day = queries.data_status().last_day if document["migrations"] else None
     except (DBAPIError, PoolTimeoutError):
@@ -47,8 +46,3 @@ def ready() -> Answer:
     if not (document["database"] and document["migrations"]):
         return document, 503, {"Retry-After": str(RETRY_AFTER)}
     return document | {"status": "ready", "last_day": last_day and last_day.isoformat()}, 200, {}
-
-
-@functools.cache
-def _newest_migration() -> str | None:
-    return ScriptDirectory(current_app.extensions["migrate"].directory).get_current_head()
