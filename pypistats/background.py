@@ -7,14 +7,15 @@ from collections.abc import Callable
 MOST_JOBS = 1_000
 """How many may wait: the next one is left out, and will be asked for again."""
 
-LONGEST_REST = 1.0
+REST, LONGEST_REST = 3, 1.0
+"""After each job it rests for so many times as long as that took, and for so many seconds at most:
+answers want the processor too."""
 
 
 class Background:
     """Does jobs in a thread of its own, in the order in which they came. They must not raise.
 
-    It rests after each for as long as that took, since answers want the processor too. The thread
-    is there while there is something to do, so none is inherited by a fork.
+    The thread is there while there is something to do, so none is inherited by a fork.
     """
 
     def __init__(self) -> None:
@@ -42,7 +43,7 @@ class Background:
             finally:
                 with self._lock:
                     del self._jobs[key]
-            time.sleep(min(time.monotonic() - begin, LONGEST_REST))
+            time.sleep(min(REST * (time.monotonic() - begin), LONGEST_REST))
 
     def _first(self) -> tuple[str, Callable[[], None]] | None:
         """Return the job that has waited longest; without any, the thread ends."""
