@@ -74,7 +74,8 @@ def test_rows_come_by_rest_where_the_storage_api_is_refused(
     storage.refuse(call, grpc.StatusCode[status])
 
     assert by_key(list(make_source(storage.client).fetch(DAY, DAY))) == counted
-    assert len(storage.sessions) == 1
+    # What is unavailable for a moment is asked again, if there is time.
+    assert storage.sessions
 
 
 def test_the_way_round_a_refusal_is_logged_once(
