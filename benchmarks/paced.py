@@ -1,8 +1,9 @@
 """How long answers take at a rate that does not wait for them, as that of many clients together.
 
 wrk sends a request when another is answered, and so sends less while the server is slow. Here each
-request has its moment, by chance around the rate, and its time counts from then on, even while
-it waits for one of the connections. A process of its own: `python -m benchmarks.paced`.
+request has its moment, and its time counts from then on, even while it waits for one of the
+connections. The moments are even, as wrk2's are, or come by chance, as those of clients that know
+nothing of each other. A process of its own: `python -m benchmarks.paced`.
 """
 
 import collections
@@ -36,9 +37,12 @@ class Times(NamedTuple):
     failed: int
 
 
-def paced(web: Web, paths: Sequence[str], rate: float, seconds: float, *headers: str) -> Times:
+def paced(
+    web: Web, paths: Sequence[str], rate: float, seconds: float, *, by_chance: bool = False
+) -> Times:
     """Ask for the paths, one after the other, so many times a second on average."""
-    asked = {"url": web.url, "paths": paths, "rate": rate, "seconds": seconds, "headers": headers}
+    moments = chance_moments(rate, seconds) if by_chance else even_moments(rate, seconds)
+    asked = {"url": web.url, "paths": paths, "moments": moments}
     done = subprocess.run(
         [*load_processor(), sys.executable, "-m", "benchmarks.paced"],
         cwd=ROOT,
@@ -113,8 +117,13 @@ def ask(client: Client, requests: Sequence[bytes], moments: Sequence[float]) -> 
         client.receive(until)
 
 
-def moments_of(rate: float, seconds: float) -> list[float]:
-    """Return moments by chance, as those of clients that know nothing of each other."""
+def even_moments(rate: float, seconds: float) -> list[float]:
+    """Return moments that are equally far from each other."""
+    return [number / rate for number in range(int(rate * seconds))]
+
+
+def chance_moments(rate: float, seconds: float) -> list[float]:
+    """Return moments that have nothing to do with each other."""
     chance = random.Random(1)
     moments: list[float] = []
     moment = 0.0
@@ -127,14 +136,14 @@ def main() -> None:
     """Read from standard input what to ask for; write the Times as a JSON list."""
     asked = orjson.loads(sys.stdin.buffer.read())
     host, _, port = asked["url"].removeprefix("http://").partition(":")
-    head = "".join(f"\r\n{header}" for header in (f"Host: {host}", *asked["headers"]))
-    requests = [f"GET {path} HTTP/1.1{head}\r\n\r\n".encode() for path in asked["paths"]]
+    requests = [f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() for path in asked["paths"]]
     gc.disable()
     client = Client(host, int(port))
-    ask(client, requests, moments_of(asked["rate"], asked["seconds"]))
+    moments = asked["moments"]
+    ask(client, requests, moments)
     quantiles = [1_000 * quantile for quantile in statistics.quantiles(client.took, n=100)]
     times = Times(
-        len(client.took) / asked["seconds"],
+        len(client.took) / moments[-1],
         quantiles[49],
         quantiles[98],
         1_000 * max(client.took),

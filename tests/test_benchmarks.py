@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -126,8 +126,9 @@ def test_answers_that_are_errors_are_counted(slow_client: paced.Client) -> None:
     assert (len(slow_client.took), slow_client.failed) == (3, 1)
 
 
-def test_requests_come_at_the_rate_by_chance() -> None:
-    moments = paced.moments_of(rate=1_000, seconds=10)
+@pytest.mark.parametrize("moments_of", [paced.even_moments, paced.chance_moments])
+def test_requests_come_at_the_rate(moments_of: Callable[[float, float], list[float]]) -> None:
+    moments = moments_of(1_000, 10)
 
     assert moments == sorted(moments)
     assert len(moments) == pytest.approx(10_000, rel=0.05)
