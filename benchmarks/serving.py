@@ -87,14 +87,16 @@ class Serving:
         usual_largest = self._made(REFERENCE, "usual way, largest: {}", self._largest)
         made = self._made(SITE, "made: {}", self._asked)
         made_largest = self._made(SITE, "made, largest: {}", self._largest)
-        kept = self._kept(self._hello())
+        hello = self._hello()
+        kept = self._kept(hello)
         for endpoint in SERIES_AND_PAGE:
             self._compare(f"{endpoint.title}, made", usual[endpoint], made[endpoint], 10)
             title = f"{endpoint.title}, largest, made"
             self._compare(title, usual_largest[endpoint], made_largest[endpoint], 10)
         for endpoint in (SYSTEM, PAGE):
             self._compare(f"{endpoint.title}, kept", usual[endpoint], kept[endpoint.path], 50)
-        self._pace_kept(kept[RECENT.path].rate)
+        self._pace_kept(HELLO, "bare hello", "/", hello)
+        self._pace_kept(SITE, "kept: recent", RECENT.path, kept[RECENT.path].rate)
         for endpoint in (RECENT, SYSTEM, PAGE):
             self._pace_made(endpoint, made[endpoint].rate)
 
@@ -140,12 +142,12 @@ class Serving:
         _row(f"kept: {title}", kept, hello)
         self.bars.at_least(f"requests/s, kept to hello: {title}", kept.rate / hello, bar, "x")
 
-    def _pace_kept(self, most: float) -> None:
-        with serving(SITE, self._database) as site:
-            paths = [RECENT.path.format(self._asked[0])]
+    def _pace_kept(self, app: str, title: str, path: str, most: float) -> None:
+        with serving(app, self._database) as web:
+            paths = [path.format(self._asked[0])]
             for by_chance in (False, True):
-                times = paced(site, paths, most / 2, self._seconds, by_chance=by_chance)
-                self._judge_paced("kept: recent", times, by_chance=by_chance)
+                times = paced(web, paths, most / 2, self._seconds, by_chance=by_chance)
+                _row_paced(title, times, by_chance=by_chance)
 
     def _pace_made(self, endpoint: Endpoint, most: float) -> None:
         for by_chance in (False, True):
@@ -154,12 +156,15 @@ class Serving:
                 paths = warmed(site, endpoint, self._asked)
                 seconds = min(self._seconds, 0.9 * len(paths) / (most / 2))
                 times = paced(site, paths, most / 2, seconds, by_chance=by_chance)
-                self._judge_paced(f"made: {endpoint.title}", times, by_chance=by_chance)
+                title = _row_paced(f"made: {endpoint.title}", times, by_chance=by_chance)
+                self.bars.at_most(f"p99 to p50, {title}", times.p99 / times.p50, 5, "x")
 
-    def _judge_paced(self, title: str, times: Times, *, by_chance: bool) -> None:
-        title += ", half the load" + (", by chance" if by_chance else "")
-        _print(title, f"{times.rate:,.0f}", "", "", f"{times.p50:.2f}", f"{times.p99:.2f}")
-        self.bars.at_most(f"p99 to p50, {title}", times.p99 / times.p50, 5, "x")
+
+def _row_paced(title: str, times: Times, *, by_chance: bool) -> str:
+    """Print a line, and return its title."""
+    title += ", half the load" + (", by chance" if by_chance else "")
+    _print(title, f"{times.rate:,.0f}", "", "", f"{times.p50:.2f}", f"{times.p99:.2f}")
+    return title
 
 
 def _row(title: str, measured: Load, hello: float | None = None) -> Load:
