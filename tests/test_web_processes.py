@@ -30,7 +30,7 @@ from tests.fixed_source import DAY, FixedSource, package_day
 from tests.pipeline_processes import Valkey, running, until
 from tests.web_processes import Client, Reply, Web, at_once, get
 
-CLIENTS = 200
+CLIENTS, WORKERS = 200, 2
 PACKAGES = [f"package-{n:03}" for n in range(60)]
 
 NUMBERS = itertools.count()
@@ -127,8 +127,9 @@ class Site:
         def connect() -> bool:
             client = stack.enter_context(contextlib.closing(Client(self.web.port)))
             client.ask("/health")
-            found.setdefault(self.web.worker_of(client) or 0, client)
-            return len(found) == len(self.web.workers)
+            if worker := self.web.worker_of(client):
+                found.setdefault(worker, client)
+            return len(found) == WORKERS
 
         until(connect, "each process has a connection")
         return list(found.values())
@@ -139,7 +140,7 @@ def started(web_database: str, postgres_server: PostgresServer) -> Iterator[Site
     app = create_app({"DATABASE_URL": web_database})
     valkey = Valkey()
     with running(valkey):
-        web = Web(DATABASE_URL=web_database, REDIS_URL=valkey.url, WEB_CONCURRENCY="2")
+        web = Web(DATABASE_URL=web_database, REDIS_URL=valkey.url, WEB_CONCURRENCY=str(WORKERS))
         try:
             site = Site(web, app, valkey, postgres_server._log)
             site.load(10)
