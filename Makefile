@@ -55,7 +55,7 @@ $(VENV)/dev $(VENV)/test $(VENV)/bench $(VENV)/check: setup.cfg $(VENV)/pip
 # What the engine asks for besides is as large again, and only its data frames need it.
 PIP_clickhouse := --no-deps
 
-# What the benchmarks fill a database with. All of PyPI is PACKAGES=600000, which takes 40 GB and half an hour
+# What the benchmarks fill a database with. All of PyPI is PACKAGES=600000, which takes up to 40 GB and half an hour
 # once: FOLDER keeps what was filled for the next run.
 PACKAGES ?= 60000
 DAYS ?= 180

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from pypistats import store
 from pypistats.extensions import db
-from pypistats.partitions import next_month, partitions
+from pypistats.partitions import attach, next_month, partitions
 from pypistats.rankings import RANKINGS_LOCK
 from pypistats.retention import PURGE_LOCK
 
@@ -70,7 +70,8 @@ def order_month(name: str) -> bool:
 
 
 def _try_lock(key: int) -> bool:
-    return bool(_scalar("select pg_try_advisory_xact_lock(:key)", key=key))
+    locked = text("select pg_try_advisory_xact_lock(:key)")
+    return bool(db.session.execute(locked, {"key": key}).scalar())
 
 
 def _write_ordered(name: str, first: dt.date) -> None:
@@ -96,10 +97,7 @@ def _exchange(name: str, first: dt.date) -> None:
     _execute(f"drop table {name}")
     _execute(f"alter table {new} rename to {name}")
     _execute(f"alter index {new}_pkey rename to {name}_pkey")
-    _execute(
-        f"alter table daily attach partition {name}"
-        f" for values from ('{first}') to ('{next_month(first)}')"
-    )
+    attach(name, first)
     _execute(f"alter table {name} drop constraint {new}_days")
 
 
@@ -118,7 +116,3 @@ def _detach(name: str) -> None:
 
 def _execute(statement: str) -> None:
     db.session.execute(text(statement))
-
-
-def _scalar(statement: str, **values: object) -> object:
-    return db.session.execute(text(statement), values).scalar()

@@ -12,17 +12,22 @@ _PARTITION = re.compile(r"daily_(\d{4})_(\d{2})")
 
 
 def ensure_partition(day: dt.date) -> None:
-    """Make the month's partition. Attaching lets readers go on, `partition of` would not."""
+    """Make the month's partition, if it isn't there."""
     first = day.replace(day=1)
     name = f"daily_{first:%Y_%m}"
     if db.session.execute(text("select to_regclass(:name)"), {"name": name}).scalar() is None:
         db.session.execute(text(f"create table {name} (like daily including all)"))
-        db.session.execute(
-            text(
-                f"alter table daily attach partition {name}"
-                f" for values from ('{first}') to ('{next_month(first)}')"
-            )
+        attach(name, first)
+
+
+def attach(name: str, first: dt.date) -> None:
+    """Make a table the partition of a month. It lets readers go on, `partition of` would not."""
+    db.session.execute(
+        text(
+            f"alter table daily attach partition {name}"
+            f" for values from ('{first}') to ('{next_month(first)}')"
         )
+    )
 
 
 def next_month(first: dt.date) -> dt.date:
