@@ -14,7 +14,7 @@ from pypistats.answers import register_answers
 from pypistats.assets import register_assets
 from pypistats.config import load_config
 from pypistats.demand import register_demand
-from pypistats.extensions import READS, celery_init_app, db
+from pypistats.extensions import PREPARES, READS, celery_init_app, db
 from pypistats.limits import register_limits
 from pypistats.migrations import register_migrations
 from pypistats.render import register_renderer
@@ -69,8 +69,10 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     options = _engine_options(min(app.config["WEB_THREADS"], MOST_AT_THE_DATABASE))
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options | {"pool_pre_ping": True}
     reads = options | {"url": app.config["DATABASE_URL"], "isolation_level": "AUTOCOMMIT"}
-    # Reads end what they begin, so there is nothing to roll back.
-    reads["pool_reset_on_return"] = None
+    # Reads end what they begin, so there is nothing to roll back. The sessions that were used last
+    # have what they know of the tables at hand.
+    reads |= {"pool_reset_on_return": None, "pool_use_lifo": True}
+    reads["execution_options"] = {PREPARES: app.config["PREPARED_STATEMENTS"]}
     app.config["SQLALCHEMY_BINDS"] = {READS: reads}
     app.config["CELERY"] = celery_settings(app.config)
     app.json = OrjsonProvider(app)

@@ -78,6 +78,10 @@ def _http_url_or_none(value: str) -> str | None:
     return None if value == "none" else _http_url(value)
 
 
+def _on_or_off(value: str) -> bool:
+    return _one_of("on", "off")(value) == "on"
+
+
 def _redis_url(value: str) -> str:
     if not value.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("redis://:PASSWORD@HOST:PORT/NUMBER, or rediss:// for TLS")
@@ -145,6 +149,13 @@ SETTINGS = (
         "the address of the PostgreSQL database; without it `make run` starts one of its own",
         _database_url,
         required=True,
+    ),
+    Setting(
+        "PREPARED_STATEMENTS",
+        "on",
+        "`off` where a pooler may give each statement of a connection another session, as PgBouncer"
+        " does that pools by transaction",
+        _on_or_off,
     ),
     Setting(
         "REDIS_URL",

@@ -16,6 +16,8 @@ class Base(DeclarativeBase):
 cache = Cache(with_jinja2_ext=False, config={"CACHE_TYPE": "pypistats.shared_cache.SharedCache"})
 READS = "reads"
 """The engine that reads go through; `create_app` sets it up."""
+PREPARES = "pypistats_prepares"
+"""The engine's option that has statements prepared that are sent often."""
 
 db = SQLAlchemy(model_class=Base)
 

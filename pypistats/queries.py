@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import text
 
 from pypistats.catalog import (
@@ -22,7 +23,7 @@ from pypistats.catalog import (
     Period,
 )
 from pypistats.extensions import db
-from pypistats.reading import execute
+from pypistats.reading import execute, execute_prepared
 
 RANKS = 10_000
 """Ranks that are told: to count further would cost more than all else on a page."""
@@ -116,7 +117,7 @@ class DayMarks(NamedTuple):
 
 def recent(package: str) -> Recent:
     """Return the recent downloads of one package. Raises PackageNotFoundError."""
-    row = execute(
+    row = execute_prepared(
         "select last_day, last_week, last_month from packages where name = :package",
         package=package,
     ).one_or_none()
@@ -127,7 +128,7 @@ def recent(package: str) -> Recent:
 
 def standing(package: str) -> Standing:
     """Return the recent downloads and the total of one package. Raises PackageNotFoundError."""
-    row = execute(
+    row = execute_prepared(
         "select last_day, last_week, last_month, total from packages where name = :package",
         package=package,
     ).one_or_none()
@@ -164,7 +165,7 @@ def total(package: str) -> int:
 
     Raises PackageNotFoundError.
     """
-    downloads: int | None = execute(
+    downloads: int | None = execute_prepared(
         "select total from packages where name = :package", package=package
     ).scalar()
     if downloads is None:
@@ -184,23 +185,26 @@ def first_day() -> dt.date | None:
 def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:
     """Return (ISO date, *columns) of one package for the newest `days` days, in order of date.
 
-    `columns` are names of DayCounts' fields. Raises PackageNotFoundError. A package that is known
-    and has no day gives an empty list, and takes a second statement: one for both would take
-    PostgreSQL a fifth longer for each package.
+    `columns` are names of DayCounts' fields. Raises PackageNotFoundError. The days come as one row,
+    a JSON list for each column, which is read in half the time of a row for each day. A package
+    that is known and has no day gives an empty list, and takes a second statement.
     """
-    chosen = ", ".join(DayCounts._fields[DayCounts._fields.index(name)] for name in columns)
-    rows = execute(
-        f"select day::text, {chosen} from daily"
-        " where package_id = (select id from packages where name = :package)"
-        " and day > (select max(day) from ingested_days where state <> 'missing') - :days"
-        " order by day",
+    chosen = [DayCounts._fields[DayCounts._fields.index(name)] for name in columns]
+    joined = ", ".join(f"string_agg({name}::text, ',')" for name in ("day", *chosen))
+    (row,) = execute_prepared(
+        f"select {joined} from (select day, {', '.join(chosen)} from daily"
+        " where package_id = (select id from packages where name = :package) and day >"
+        " (select max(day) from ingested_days where state <> 'missing') - cast(:days as int)"
+        " order by day) days",
         package=package,
         days=days,
     )
-    if not rows:
+    if row[0] is None:
         # It tells a package that is not known.
         total(package)
-    return rows
+        return []
+    dates, *values = row
+    return list(zip(dates.split(","), *(orjson.loads(f"[{each}]") for each in values), strict=True))
 
 
 def days_to_show(*, days: int) -> dict[str, bool]:
@@ -253,7 +257,7 @@ def revision(since: int = 0) -> DataRevision:
     Of the packages that changed by themselves, only those are told that did so after the change
     `since`: whoever asks again knows the others.
     """
-    rows = execute(
+    rows = execute_prepared(
         "select r.latest, r.revision, r.changed_at,"
         " (select max(day) from ingested_days where state <> 'missing'),"
         " p.package, p.revision, p.changed_at"
@@ -317,7 +321,7 @@ def day_marks(*, days: int) -> DayMarks:
 def package_info(package: str) -> PackageInfo | None:
     """Return what PyPI told of a package; None if it was not asked yet or knew nothing."""
     columns = ", ".join(PackageInfo._fields)
-    row = execute(
+    row = execute_prepared(
         f"select {columns} from package_info where package = :package and found", package=package
     ).one_or_none()
     if row is None:

@@ -2,26 +2,33 @@
 
 A transaction would take two more trips to the database, and the session another that asks whether
 the connection still lives. Here a connection that a restart has cut is replaced when it is found.
-Nothing is set in a session, so that a pooler such as PgBouncer may stand between. The driver is
-used by itself, since SQLAlchemy takes three times as long around it as a small statement does.
+The driver is used by itself, since SQLAlchemy takes three times as long around it as a small
+statement does. Nothing is set in a session, so that a pooler such as PgBouncer may stand between;
+statements are prepared only as long as each finds its session again.
 """
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg2
+from psycopg2.errors import DuplicatePreparedStatement, InvalidSqlStatementName
 from sqlalchemy import PoolProxiedConnection, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 
-from pypistats.extensions import READS, db
+from pypistats.extensions import PREPARES, READS, db
+
+logger = logging.getLogger(__name__)
 
 _BEGIN = "begin isolation level repeatable read read only"
 _snapshot: ContextVar[PoolProxiedConnection | None] = ContextVar("snapshot", default=None)
 _DIALECT = postgresql.psycopg2.dialect()  # type: ignore[no-untyped-call]
+_NUMBERED = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 class Rows(list[Any]):
@@ -55,17 +62,50 @@ def execute(statement: str, **values: Any) -> Rows:
     held = _snapshot.get()
     if held is not None:
         return _send(held, written, values)
-    if db.session.registry.has() and db.session().in_transaction():
+    if _is_in_transaction():
         return Rows(db.session.connection().exec_driver_sql(written, values))
-    connection, rows = _send_on_any(written, values)
+    connection, rows = _on_any(lambda connection: _send(connection, written, values))
     connection.close()
     return rows
+
+
+def execute_prepared(statement: str, **values: Any) -> Rows:
+    """Return the rows of a statement as `execute` does. A connection has it planned once.
+
+    That is for statements that are sent often and that one plan suits, whatever the values: to
+    plan one takes as long as to carry it out. Give numbers a type by `cast`. Where a pooler gives
+    the next statement another session, the app soon notices, and prepares no more.
+    """
+    engine = db.engines[READS]
+    if not engine.get_execution_options()[PREPARES] or _is_held():
+        return execute(statement, **values)
+    try:
+        connection, rows = _on_any(
+            lambda connection: _send_prepared(connection, _prepared(statement), values)
+        )
+    except DBAPIError as error:
+        if not isinstance(error.orig, InvalidSqlStatementName | DuplicatePreparedStatement):
+            raise
+        logger.warning("a pooler mixes sessions, so no statement is prepared any more: %s", error)
+        engine.update_execution_options(**{PREPARES: False})
+        return execute(statement, **values)
+    connection.close()
+    return rows
+
+
+def _is_held() -> bool:
+    """Tell whether reads go by a connection that something else has begun on."""
+    return _snapshot.get() is not None or _is_in_transaction()
+
+
+def _is_in_transaction() -> bool:
+    return db.session.registry.has() and db.session().in_transaction()
 
 
 @contextlib.contextmanager
 def snapshot() -> Iterator[None]:
     """Have all reads inside see the store as it is at the first of them."""
-    connection, _ = _send_on_any(_BEGIN, {})
+    connection, _ = _on_any(lambda connection: _send(connection, _BEGIN, {}))
     token = _snapshot.set(connection)
     try:
         yield
@@ -77,14 +117,17 @@ def snapshot() -> Iterator[None]:
         connection.close()
 
 
-def _send_on_any(statement: str, values: Mapping[str, Any]) -> tuple[PoolProxiedConnection, Rows]:
-    """Send a statement; return its connection, still open, and its rows.
+def _on_any(
+    send: Callable[[PoolProxiedConnection], Rows],
+) -> tuple[PoolProxiedConnection, Rows]:
+    """Send on a connection of the pool; return it, still open, and the rows.
 
-    Where the connection turns out to be cut, all are replaced, and the statement is sent again.
+    Where the connection turns out to be cut, all are replaced, and it is sent again. One that an
+    error came from is closed.
     """
     connection = _connect()
     try:
-        return connection, _send(connection, statement, values)
+        return connection, send(connection)
     except DBAPIError as error:
         connection.close()
         if not error.connection_invalidated:
@@ -92,7 +135,7 @@ def _send_on_any(statement: str, values: Mapping[str, Any]) -> tuple[PoolProxied
     db.engines[READS].dispose()
     connection = _connect()
     try:
-        return connection, _send(connection, statement, values)
+        return connection, send(connection)
     except DBAPIError:
         connection.close()
         raise
@@ -119,6 +162,16 @@ def _send(connection: PoolProxiedConnection, statement: str, values: Mapping[str
         raise _told(error, statement, values, is_cut=is_cut) from error
 
 
+def _send_prepared(
+    connection: PoolProxiedConnection, prepared: "_Prepared", values: Mapping[str, Any]
+) -> Rows:
+    known = connection.info.setdefault("prepared", set())
+    if prepared.name not in known:
+        _send(connection, prepared.preparation, {})
+        known.add(prepared.name)
+    return _send(connection, prepared.execution, values)
+
+
 def _told(
     error: psycopg2.Error, statement: str | None, values: Any, *, is_cut: bool
 ) -> BaseException:
@@ -132,3 +185,24 @@ def _told(
 def _written(statement: str) -> str:
     """Write a statement as the driver takes it."""
     return str(text(statement).compile(dialect=_DIALECT))
+
+
+class _Prepared(NamedTuple):
+    """What prepares a statement under a name, and what has it carried out."""
+
+    name: str
+    preparation: str
+    execution: str
+
+
+@functools.cache
+def _prepared(statement: str) -> _Prepared:
+    """Write a statement as it is prepared. The name stands for its text, in whatever session."""
+    compiled = text(statement).compile(dialect=_NUMBERED)
+    name = f"pypistats_{hashlib.blake2b(statement.encode(), digest_size=8).hexdigest()}"
+    values = ", ".join(f"%({value})s" for value in compiled.positiontup or ())
+    return _Prepared(
+        name,
+        f"prepare {name} as {compiled}",
+        f"execute {name}({values})" if values else f"execute {name}",
+    )

@@ -11,6 +11,9 @@ from sqlalchemy import event
 from pypistats import reading
 from pypistats.extensions import db
 
+UNCOUNTED = ("begin", "rollback", "prepare pypistats_", "execute pypistats_")
+"""The beginnings of what reads nothing, or of which the text is known already."""
+
 
 @contextlib.contextmanager
 def counted(app: Flask) -> Iterator[list[str]]:
@@ -21,16 +24,18 @@ def counted(app: Flask) -> Iterator[list[str]]:
     with app.app_context():
         engines = list(db.engines.values())
     statements: list[str] = []
-    send = reading._send
+    send, send_prepared = reading._send, reading._send_prepared
 
     def note_sent(connection: Any, statement: str, values: Any) -> reading.Rows:
         note(None, None, statement)
         return send(connection, statement, values)
 
+    def note_prepared(connection: Any, prepared: Any, values: Any) -> reading.Rows:
+        note(None, None, prepared.preparation.partition(" as ")[2])
+        return send_prepared(connection, prepared, values)
+
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if "from data_revision" not in statement and not statement.startswith(
-            ("begin", "rollback")
-        ):
+        if "from data_revision" not in statement and not statement.startswith(UNCOUNTED):
             statements.append(statement)
 
     for engine in engines:
@@ -38,6 +43,7 @@ def counted(app: Flask) -> Iterator[list[str]]:
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(reading, "_send", note_sent)
+            patch.setattr(reading, "_send_prepared", note_prepared)
             yield statements
     finally:
         for engine in engines:

@@ -28,11 +28,14 @@ def pooled(web_database: str) -> Iterator[str]:
         yield url
 
 
-def test_many_readers_and_a_load_share_few_connections(web_database: str, pooled: str) -> None:
+@pytest.mark.parametrize("prepared", ["off", "on"])
+def test_many_readers_and_a_load_share_few_connections(
+    web_database: str, pooled: str, prepared: str
+) -> None:
     app = create_app({"DATABASE_URL": pooled})
     with app.app_context():
         ingest.ingest_day(DAY, FixedSource(*(package_day(name) for name in NAMES)))
-    web = Web(DATABASE_URL=pooled, WEB_CONCURRENCY="2")
+    web = Web(DATABASE_URL=pooled, WEB_CONCURRENCY="2", PREPARED_STATEMENTS=prepared)
     loaded = threading.Event()
 
     def read(names: list[str]) -> list[int]:
