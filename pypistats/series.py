@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -31,17 +31,6 @@ STORED_COLUMNS: Mapping[Dimension, tuple[str, ...]] = {
 
 RELEASE_GROUPS: Mapping[str, int] = {"each": 0, "major": 1, "minor": 2}
 """How releases can be grouped, and how many parts of their numbers a group shares."""
-
-
-class CategoryRow(NamedTuple):
-    """A category's downloads in the recent periods and in all days; `share` is of all, 0 to 1."""
-
-    category: str
-    last_day: int
-    last_week: int
-    last_month: int
-    total: int
-    share: float
 
 
 Values = list[float | None]
@@ -96,62 +85,11 @@ def points_json(days: Iterable[tuple[str, Counts]], category: str | None = None)
 
 def totals(days: Iterable[Counts]) -> dict[str, int]:
     """Sum the days by category, the largest first."""
-    sums: Counter[str] = Counter()
+    sums: defaultdict[str, int] = defaultdict(int)
     for counts in days:
-        sums.update(counts)
-    return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
-
-
-def table(
-    days: Iterable[tuple[str, Counts]],
-    starts: Mapping[Period, str],
-    *,
-    rows: int,
-    group: Callable[[Counts], Counts] | None = None,
-) -> list[CategoryRow]:
-    """Return the categories of a series, the largest first, at most `rows` of them.
-
-    `starts` has the first ISO date of each recent period. `group` sums categories under others.
-    Those beyond `rows` are summed as `other`. Shares are of the sum over all categories, or of
-    `with_mirrors`, which holds `without_mirrors`, where the series has it.
-    """
-    day, week, month, total = _period_sums(days, starts, group)
-    whole = total.get(WITH_MIRRORS, sum(total.values()))
-    kept = set(list(totals([total]))[:rows])
-    day, week, month, total = (_fold(sums, kept) for sums in (day, week, month, total))
-    return [
-        CategoryRow(
-            name,
-            day.get(name, 0),
-            week.get(name, 0),
-            month.get(name, 0),
-            downloads,
-            downloads / whole,
-        )
-        for name, downloads in totals([total]).items()
-        if downloads
-    ]
-
-
-def _period_sums(
-    days: Iterable[tuple[str, Counts]],
-    starts: Mapping[Period, str],
-    group: Callable[[Counts], Counts] | None,
-) -> Iterator[Counts]:
-    """Yield the downloads by category of the recent periods and of all days.
-
-    Each day is added up once, with those that begin to count in the same period.
-    """
-    day, week, month = (starts[period] for period in Period)
-    stretches = tuple(defaultdict[str, int](int) for _ in range(4))
-    for date, counts in days:
-        sums = stretches[(date < day) + (date < week) + (date < month)]
         for name, downloads in counts.items():
             sums[name] += downloads
-    running: Counter[str] = Counter()
-    for sums in stretches:
-        running.update(sums)
-        yield dict(running) if group is None else group(running)
+    return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
 
 
 class PeriodBefore(NamedTuple):
@@ -229,14 +167,6 @@ def day_runs(days: Iterable[str]) -> list[tuple[str, str]]:
         else:
             runs.append((day, day))
     return runs
-
-
-def _fold(counts: Counts, kept: set[str]) -> Counts:
-    """Sum the categories that are not kept as `other`."""
-    folded: Counter[str] = Counter()
-    for name, downloads in counts.items():
-        folded[name if name in kept else OTHER] += downloads
-    return folded
 
 
 def day_range(first: dt.date, last: dt.date) -> list[str]:

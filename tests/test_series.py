@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from pypistats import series
 from pypistats.catalog import Dimension, Period
-from pypistats.series import CategoryRow, Grid, PeriodBefore, Shape
+from pypistats.series import Grid, PeriodBefore, Shape
 
 COUNTS = st.dictionaries(
     st.sampled_from(["2.7", "3.9", "3.10", "3.100", "null", "other"]),
     st.integers(min_value=1, max_value=10**12),
 )
-STARTS = {Period.DAY: "2026-03-15", Period.WEEK: "2026-03-09", Period.MONTH: "2026-02-14"}
 
 
 def points(days: list[tuple[str, dict[str, int]]], category: str | None = None) -> list[tuple]:
@@ -70,39 +69,6 @@ def test_totals_have_the_largest_first() -> None:
     ]
 
 
-def test_a_table_counts_each_period_and_shares_of_all_days() -> None:
-    days = [
-        ("2026-02-13", {"a": 1_000}),
-        ("2026-02-14", {"a": 100}),
-        ("2026-03-09", {"a": 10, "b": 7}),
-        ("2026-03-15", {"a": 1}),
-    ]
-
-    assert series.table(days, STARTS, rows=5) == [
-        CategoryRow("a", 1, 11, 111, 1_111, 1_111 / 1_118),
-        CategoryRow("b", 0, 7, 7, 7, 7 / 1_118),
-    ]
-
-
-def test_a_table_sums_what_it_has_no_row_for() -> None:
-    days = [("2026-03-15", {"a": 5, "b": 4, "c": 2, "other": 1})]
-
-    assert series.table(days, STARTS, rows=1) == [
-        CategoryRow("other", 7, 7, 7, 7, 7 / 12),
-        CategoryRow("a", 5, 5, 5, 5, 5 / 12),
-    ]
-
-
-def test_the_two_overall_categories_are_shares_of_the_larger_one() -> None:
-    days = [("2026-03-15", {"with_mirrors": 10, "without_mirrors": 4})]
-
-    assert [row.share for row in series.table(days, STARTS, rows=5)] == [1.0, 0.4]
-
-
-def test_a_series_without_days_has_an_empty_table() -> None:
-    assert series.table([], STARTS, rows=5) == []
-
-
 @given(st.lists(COUNTS, max_size=6))
 def test_nothing_is_lost_or_counted_twice(days: list[dict[str, int]]) -> None:
     whole = sum(sum(counts.values()) for counts in days)
@@ -111,7 +77,6 @@ def test_nothing_is_lost_or_counted_twice(days: list[dict[str, int]]) -> None:
     assert sum(series.totals(days).values()) == whole
     assert sum(series.python_major(series.totals(days)).values()) == whole
     assert sum(downloads for *_, downloads in points(dated)) == whole
-    assert sum(row.total for row in series.table(dated, STARTS, rows=2)) == whole
 
 
 def test_every_dimension_has_columns_to_be_read_from() -> None:

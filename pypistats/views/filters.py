@@ -9,7 +9,8 @@ from flask import Flask, request, url_for
 from markupsafe import Markup, escape
 
 from pypistats import formats
-from pypistats.series import CategoryRow, PeriodBefore
+from pypistats.category_table import CategoryRow
+from pypistats.series import PeriodBefore
 
 SHORT_FROM = 10_000
 """Counts below are written in full even where they may be short."""

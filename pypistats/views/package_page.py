@@ -2,22 +2,21 @@
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import current_app, url_for
 
-from pypistats import charts, queries, series
+from pypistats import category_table, charts, queries, series
 from pypistats.catalog import (
     ALL_PACKAGES,
     LABELS,
     WITH_MIRRORS,
     WITHOUT_MIRRORS,
-    Counts,
     Dimension,
     PackageInfo,
     Period,
 )
+from pypistats.category_table import CategoryRow
 from pypistats.releases import Release, releases_to_mark
 from pypistats.views.fragments import fragment
 from pypistats.views.scope import all_packages
@@ -135,36 +134,30 @@ def _before(
 
 def _tables(
     days: list[queries.DayCounts], last_day: dt.date | None, releases: str
-) -> dict[Dimension, list[series.CategoryRow]]:
+) -> dict[Dimension, list[CategoryRow]]:
     """Return a table for each dimension; none at all while nothing is loaded."""
-    if last_day is None:
+    if last_day is None or not days:
         return {}
-    starts = {
-        period: (last_day - dt.timedelta(days=period.days - 1)).isoformat() for period in Period
-    }
-    groups: dict[Dimension, Callable[[Counts], Counts]] = {
-        Dimension.PYTHON_MAJOR: series.python_major
-    }
+    dates, with_mirrors, without_mirrors, *maps = zip(*days, strict=True)
+    starts = category_table.period_starts(dates, last_day)
+    python_minor, system, installer, version = (
+        category_table.period_sums(column, starts) for column in maps
+    )
     if parts := series.RELEASE_GROUPS[releases]:
-        groups[Dimension.VERSION] = functools.partial(series.grouped_releases, parts=parts)
-    return {
-        dimension: series.table(
-            _counts(days, dimension), starts, rows=TABLE_ROWS, group=groups.get(dimension)
-        )
-        for dimension in Dimension
+        version = version.grouped(functools.partial(series.grouped_releases, parts=parts))
+    overall = {WITH_MIRRORS: with_mirrors, WITHOUT_MIRRORS: without_mirrors}
+    sums_of = {
+        Dimension.OVERALL: category_table.overall_sums(overall, starts),
+        Dimension.PYTHON_MAJOR: python_minor.grouped(series.python_major),
+        Dimension.PYTHON_MINOR: python_minor,
+        Dimension.SYSTEM: system,
+        Dimension.INSTALLER: installer,
+        Dimension.VERSION: version,
     }
-
-
-def _counts(days: list[queries.DayCounts], dimension: Dimension) -> Iterator[tuple[str, Counts]]:
-    """Yield the stored downloads by day; those of Python's minor versions for its major ones."""
-    if dimension is Dimension.OVERALL:
-        for row in days:
-            yield row.day, {WITH_MIRRORS: row.with_mirrors, WITHOUT_MIRRORS: row.without_mirrors}
-        return
-    (column,) = series.STORED_COLUMNS[dimension]
-    place = queries.DayCounts._fields.index(column)
-    for row in days:
-        yield row.day, row[place]  # type: ignore[misc]
+    return {
+        dimension: category_table.table(sums, rows=TABLE_ROWS)
+        for dimension, sums in sums_of.items()
+    }
 
 
 def _dataset(package: str, days: list[queries.DayCounts], site_url: str) -> Context:
