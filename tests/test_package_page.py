@@ -283,7 +283,7 @@ def test_what_pages_share_has_each_page_s_own_name_and_address(app: Flask) -> No
 
     for (host, name), html in pages.items():
         soup = BeautifulSoup(html, "html.parser")
-        assert "PACKAGE-NAME" not in html
+        assert "BLANK" not in html
         assert soup.select_one(f'a[href="/api/packages/{name}/system"]')
         others = [other for other in pages if other[1] != name or other[0] != host]
         told = " ".join(code.get_text() for code in soup.select("code"))

@@ -2,14 +2,16 @@
 
 import datetime as dt
 import functools
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import current_app, url_for
+from flask import current_app, render_template, request, url_for
+from markupsafe import Markup
 
 from pypistats import category_table, charts, queries, series
 from pypistats.catalog import (
     ALL_PACKAGES,
-    LABELS,
     WITH_MIRRORS,
     WITHOUT_MIRRORS,
     Dimension,
@@ -17,8 +19,9 @@ from pypistats.catalog import (
     Period,
 )
 from pypistats.category_table import CategoryRow
-from pypistats.releases import Release, releases_to_mark
-from pypistats.views.fragments import fragment
+from pypistats.releases import releases_to_mark
+from pypistats.views.filters import category_rows, cut
+from pypistats.views.forms import Form, blank, kept_form
 from pypistats.views.scope import all_packages
 from pypistats.views.site_facts import SiteFacts
 
@@ -69,7 +72,7 @@ CHART_FORMATS = (("png", "PNG"), ("svg", "SVG"), ("csv", "CSV"), ("json", "JSON"
 
 Context = dict[str, Any]
 
-FIXED: Context = {
+WORDS: Context = {
     "titles": TITLES,
     "jumps": JUMPS,
     "headings": HEADINGS,
@@ -81,45 +84,85 @@ FIXED: Context = {
 """The words that are the same on each page."""
 
 
-def package_context(package: str, facts: SiteFacts, *, releases: str, site_url: str) -> Context:
-    """Return what the template `package.html` takes. Raises PackageNotFoundError."""
+def package_page(
+    package: str, facts: SiteFacts, *, releases: str, shared: Mapping[str, str], site_url: str
+) -> str:
+    """Return the page of one package. Raises PackageNotFoundError.
+
+    `releases` is how they are grouped, `shared` how the chart is drawn that stands for the page.
+    """
     standing = queries.standing(package)
-    retention_days = current_app.config["RETENTION_DAYS"]
-    days = queries.package_days(package, days=retention_days)
-    last_day = facts.status.last_day
+    days = queries.package_days(package, days=current_app.config["RETENTION_DAYS"])
     info = None if package == ALL_PACKAGES else queries.package_info(package)
-    tables = _tables(days, last_day, releases)
-    return {
-        "package": package,
-        "is_all": package == ALL_PACKAGES,
-        "standing": standing,
-        "rank": facts.rank(standing.recent),
-        "first_day": facts.first_day,
-        "recent": standing.recent,
-        "before": _before(days, facts),
-        "info": info,
-        "released": _released(info, facts),
-        "days": days,
-        "marks": facts.marks,
-        "missing": facts.missing,
-        "suspect": facts.suspect,
-        "tables": tables,
-        "shown": tuple(dimension for dimension, rows in tables.items() if rows),
-        "releases": releases,
-        "labels": LABELS,
-        "retention_days": retention_days,
-        "fragment": functools.partial(fragment, package, FIXED),
-        **FIXED,
-        "dataset": _dataset(package, days, site_url) if days else None,
-    }
+    tables = _tables(days, facts.status.last_day, releases)
+    shown = tuple(dimension for dimension, rows in tables.items() if rows)
+    form = _form(package == ALL_PACKAGES, shown, releases, facts=facts, site_url=site_url)
+    return form.filled(
+        {
+            "package": package,
+            "title": cut(package, 50),
+            "short_name": cut(package, 60),
+            "shared": f"?{urlencode(shared)}" if shared else "",
+            "days": f"{days[0].day}/{days[-1].day}" if days else "",
+            "info": _part("_info.html", package=package, info=info),
+            "recent": _recent(package, standing, days, facts),
+            "released": _released(info, facts),
+            **{f"rows_{dimension}": category_rows(rows) for dimension, rows in tables.items()},
+        }
+    )
 
 
-def _released(info: PackageInfo | None, facts: SiteFacts) -> list[Release]:
+def _form(
+    is_all: bool, shown: tuple[Dimension, ...], releases: str, *, facts: SiteFacts, site_url: str
+) -> Form:
+    """Return the page with blanks for what is a package's own."""
+
+    def text() -> str:
+        package = blank("package")
+        return render_template(
+            "package.html",
+            package=package,
+            path=url_for("pages.package", name=package),
+            is_all=is_all,
+            shown=shown,
+            releases=releases,
+            retention_days=current_app.config["RETENTION_DAYS"],
+            marks=facts.marks,
+            missing=facts.missing,
+            suspect=facts.suspect,
+            dataset=_dataset(package, is_all=is_all, site_url=site_url) if shown else None,
+            **WORDS,
+        )
+
+    return kept_form(facts, (is_all, shown, releases, request.url_root), text)
+
+
+def _part(template: str, **values: object) -> Markup:
+    """Return what stands in a blank. The template knows nothing but `values`."""
+    return Markup(current_app.jinja_env.get_template(template).render(values))  # noqa: S704
+
+
+def _recent(
+    package: str, standing: queries.Standing, days: list[queries.DayCounts], facts: SiteFacts
+) -> Markup:
+    return _part(
+        "_recent.html",
+        standing=standing,
+        recent=standing.recent,
+        before=_before(days, facts),
+        first_day=facts.first_day,
+        rank=None if package == ALL_PACKAGES else facts.rank(standing.recent),
+        all_packages=all_packages(),
+    )
+
+
+def _released(info: PackageInfo | None, facts: SiteFacts) -> Markup:
     """Return the releases that the chart of all days marks."""
     last_day, first = facts.status.last_day, facts.marks.first
     if info is None or last_day is None or first is None:
-        return []
-    return releases_to_mark(info.releases, first, last_day.isoformat())
+        return Markup()
+    released = releases_to_mark(info.releases, first, last_day.isoformat())
+    return _part("_released.html", released=released) if released else Markup()
 
 
 def _before(
@@ -160,9 +203,9 @@ def _tables(
     }
 
 
-def _dataset(package: str, days: list[queries.DayCounts], site_url: str) -> Context:
+def _dataset(package: str, *, is_all: bool, site_url: str) -> Context:
     """Describe a package's downloads in schema.org's words, for search engines."""
-    what = all_packages() if package == ALL_PACKAGES else package
+    what = all_packages() if is_all else package
     return {
         "@context": "https://schema.org",
         "@type": "Dataset",
@@ -172,7 +215,7 @@ def _dataset(package: str, days: list[queries.DayCounts], site_url: str) -> Cont
         "url": site_url + url_for("pages.package", name=package),
         "isAccessibleForFree": True,
         "creator": {"@type": "Organization", "name": "PyPI Stats", "url": site_url},
-        "temporalCoverage": f"{days[0].day}/{days[-1].day}",
+        "temporalCoverage": blank("days"),
         "variableMeasured": "downloads",
         "distribution": [
             {

@@ -26,7 +26,7 @@ from pypistats.catalog import (
 from pypistats.kept import Scope
 from pypistats.sparkline import Sparkline, sparkline
 from pypistats.views.chart_parameters import asked_releases, shared_chart
-from pypistats.views.package_page import package_context
+from pypistats.views.package_page import package_page
 from pypistats.views.parameters import known_name
 from pypistats.views.scope import all_packages, is_tracked
 from pypistats.views.site_facts import site_facts
@@ -187,7 +187,6 @@ def package(name: str) -> AnyResponse:
     def page() -> str:
         facts = site_facts()
         g.data_status = facts.status
-        context = package_context(canonical, facts, releases=releases, site_url=site_url())
-        return render_template("package.html", shared=shared, **context)
+        return package_page(canonical, facts, releases=releases, shared=shared, site_url=site_url())
 
     return kept_page(page, canonical, releases, tuple(shared.items()), packages=[canonical])
