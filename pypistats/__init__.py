@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Flask
+from flask import Flask, Request
 from flask.json.provider import JSONProvider
+from werkzeug.routing import MapAdapter
+from werkzeug.wsgi import get_host
 
 from pypistats import cli, errors
 from pypistats.answers import register_answers
@@ -42,11 +44,25 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Site(Flask):
-    """Flask, that does not look at each function of each request for whether it is a coroutine."""
+    """Flask without what it does around each request for features that the site has not."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return `func`: none here is asynchronous."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Bind the rules to a request. None of them is for a host or for websockets."""
+        if request is None:
+            return super().create_url_adapter(None)
+        request.host = get_host(request.environ, request.trusted_hosts)
+        return self.url_map.bind(
+            request.host,
+            script_name=request.root_path,
+            url_scheme=request.scheme,
+            default_method=request.method,
+            path_info=request.path,
+            query_args=request.environ.get("QUERY_STRING", ""),
+        )
 
 
 class OrjsonProvider(JSONProvider):

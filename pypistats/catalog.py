@@ -181,7 +181,7 @@ def normalize_name(name: str) -> str:
 
     Raises InvalidNameError for what no package can be called.
     """
-    if name == ALL_PACKAGES:
+    if name == ALL_PACKAGES or is_normal_name(name):
         return name
     try:
         normal = canonicalize_name(name, validate=True)

@@ -38,6 +38,8 @@ _REPLACED = frozenset(
 _ONE_CLIENTS = frozenset(("ratelimit", "ratelimit-policy", "set-cookie"))
 """Headers that only the client gets that they were made for."""
 
+_NOT_KEPT = _REPLACED | _ONE_CLIENTS
+
 _ON_UNMODIFIED = frozenset(("Access-Control-Allow-Origin",))
 """Headers that a 304 repeats: those of the answer that it is about stay as they were."""
 
@@ -125,9 +127,7 @@ class Prepared:
         self.scope = scope
         self._policy = policy
         self._status = status
-        self._headers = [
-            item for item in headers if item[0].lower() not in _REPLACED | _ONE_CLIENTS
-        ]
+        self._headers = [item for item in headers if item[0].lower() not in _NOT_KEPT]
         self.own_headers = [item for item in headers if item[0].lower() in _ONE_CLIENTS]
         self._variants: dict[str, _Variant] = {}
 

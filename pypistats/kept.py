@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import email.utils
+import functools
 import hashlib
 import logging
 import threading
@@ -98,7 +99,7 @@ class Answer:
             self.content_type, len(plain)
         )
         if self.revision is not None:
-            self.modified = email.utils.format_datetime(self.revision.changed_at, usegmt=True)
+            self.modified = _http_date(self.revision.changed_at)
 
     @classmethod
     def of(cls, content: Content, revision: Revision | None) -> "Answer":
@@ -198,10 +199,11 @@ class Shelf:
         """Keep an answer, in place of others where room is short. Very large ones are not kept."""
         with self._lock:
             self._remove(key)
-            if answer.size > self._size // 4:
+            size = answer.size
+            if size > self._size // 4:
                 return
-            self._answers[key] = (answer, answer.size)
-            self._used += answer.size
+            self._answers[key] = (answer, size)
+            self._used += size
             while self._used > self._size:
                 self._remove(next(iter(self._answers)))
 
@@ -379,6 +381,12 @@ class AnswerKeeper:
             with self._lock:
                 del self._flights[key, wanted]
         return flight.result()
+
+
+@functools.lru_cache(maxsize=256)
+def _http_date(moment: dt.datetime) -> str:
+    """Write a moment for HTTP: most answers are of one revision."""
+    return email.utils.format_datetime(moment, usegmt=True)
 
 
 def mark(revision: Revision) -> bytes:

@@ -82,13 +82,10 @@ def spend(cost: Cost) -> None:
 
     The answer's headers then tell what remains.
     """
-    quota = current_app.config[_SETTINGS[cost]]
-    client = _client()
-    if quota is None or client.factor is None:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    spent = _spend(app, cost, _client)
+    if spent is None:
         return
-    spent = cast(_Limits, current_app.extensions["limits"]).spend(
-        cost, quota._replace(amount=quota.amount * client.factor), client.key
-    )
     g.setdefault("spent", []).append(spent)
     if spent.remaining < 0:
         raise TooManyRequests(
@@ -103,15 +100,22 @@ def admit(app: Flask, environ: Mapping[str, Any]) -> list[tuple[str, str]] | Non
 
     None means that it is one too many, for Flask to refuse.
     """
-    quota: Quota | None = app.config[_SETTINGS[Cost.CACHED]]
-    if quota is None:
+    spent = _spend(app, Cost.CACHED, lambda: _client_of(app, environ))
+    if spent is None:
         return []
-    client = _client_of(app, environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", ""))
-    if client.factor is None:
-        return []
-    quota = quota._replace(amount=quota.amount * client.factor)
-    spent = cast(_Limits, app.extensions["limits"]).spend(Cost.CACHED, quota, client.key)
     return None if spent.remaining < 0 else [*_fields([spent]).items()]
+
+
+def _spend(app: Flask, cost: Cost, client_of: Callable[[], _Client]) -> _Spent | None:
+    """Take one answer from the quota of a client; None for who may ask without end."""
+    quota: Quota | None = app.config[_SETTINGS[cost]]
+    if quota is None:
+        return None
+    client = client_of()
+    if client.factor is None:
+        return None
+    quota = quota._replace(amount=quota.amount * client.factor)
+    return cast(_Limits, app.extensions["limits"]).spend(cost, quota, client.key)
 
 
 def _count() -> None:
@@ -142,21 +146,21 @@ def _fields(spent: Sequence[_Spent]) -> dict[str, str]:
 
 
 def _client() -> _Client:
-    if "client" not in g:
-        authorization = request.headers.get("Authorization", "")
-        g.client = _client_of(current_app, authorization, request.remote_addr or "")
-    return cast(_Client, g.client)
+    client: _Client | None = g.get("client")
+    if client is None:
+        client = g.client = _client_of(current_app, request.environ)
+    return client
 
 
-def _client_of(app: Flask, authorization: str, address: str) -> _Client:
+def _client_of(app: Flask, environ: Mapping[str, Any]) -> _Client:
     """Return who bears one of the settings' tokens, or else whom the address belongs to."""
-    scheme, _, token = authorization.partition(" ")
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer":
         digest = hashlib.sha256(token.encode()).hexdigest()
         tokens: dict[str, int | None] = app.config["RATE_LIMIT_TOKENS"] or {}
         if digest in tokens:
             return _Client(digest, tokens[digest])
-    return _Client(_network(address), 1)
+    return _Client(_network(environ.get("REMOTE_ADDR", "")), 1)
 
 
 def _network(address: str) -> str:

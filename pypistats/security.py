@@ -3,6 +3,8 @@
 They are on every answer. A view that needs another policy sets its own.
 """
 
+import functools
+
 from flask import Flask, Response, request
 
 PAGE_POLICY = (
@@ -20,7 +22,14 @@ HEADERS = {
     " payment=(), usb=()",
 }
 
-EMBEDDED = ("/api/", "/badge/")
+ANY_ORIGIN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+}
+"""Lets scripts on any site read the API, its errors included."""
+
+API = "/api/"
+EMBEDDED = (API, "/badge/")
 """What other sites' pages may show: READMEs have our badges and charts, scripts read the API."""
 
 
@@ -30,15 +39,21 @@ def register_security(app: Flask) -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    policy = PAGE_POLICY if response.mimetype == "text/html" else DATA_POLICY
-    embedded = request.path.startswith(EMBEDDED)
-    headers = HEADERS | {
-        "Content-Security-Policy": policy,
-        "Cross-Origin-Resource-Policy": "cross-origin" if embedded else "same-origin",
-    }
-    # To look for each name on its own would be a tenth of what an answer takes.
-    own = {name.lower() for name, _ in response.headers}
-    for name, value in headers.items():
-        if name.lower() not in own:
-            response.headers.add(name, value)
+    own = dict(response.headers.to_wsgi_list())
+    path = request.path
+    added = _headers(
+        is_page=own.get("Content-Type", "").startswith("text/html"),
+        is_api=path.startswith(API),
+        is_embedded=path.startswith(EMBEDDED),
+    )
+    response.headers.extend([item for item in added if item[0] not in own])
     return response
+
+
+@functools.cache
+def _headers(*, is_page: bool, is_api: bool, is_embedded: bool) -> list[tuple[str, str]]:
+    headers = ANY_ORIGIN if is_api else {}
+    headers = headers | HEADERS
+    headers["Content-Security-Policy"] = PAGE_POLICY if is_page else DATA_POLICY
+    headers["Cross-Origin-Resource-Policy"] = "cross-origin" if is_embedded else "same-origin"
+    return list(headers.items())

@@ -322,6 +322,14 @@ def test_head_and_options_work(client: FlaskClient) -> None:
     assert options.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
 
 
+def test_a_websocket_is_not_opened_for_who_asks_for_one(client: FlaskClient) -> None:
+    asked = {"Connection": "Upgrade", "Upgrade": "websocket"}
+
+    response = client.get("/api/packages/flask/recent", headers=asked)
+
+    assert (response.status_code, response.get_json()["package"]) == (200, "flask")
+
+
 def test_another_method_is_refused_in_the_apis_shape(client: FlaskClient) -> None:
     response = client.post("/api/packages/flask/recent")
 

@@ -6,7 +6,7 @@ Any spelling of a package's name works in place, and `package` in the answer is 
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app
 
 from pypistats import queries, series
 from pypistats.answers import kept
@@ -33,18 +33,8 @@ bp = Blueprint("api", __name__, url_prefix="/api")
 
 Document = dict[str, Any]
 
-_ORIGINS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-}
-
-
-@bp.after_app_request
-def allow_any_origin(response: Response) -> Response:
-    """Let scripts on any site read the API, its errors included."""
-    if request.path.startswith("/api/"):
-        response.headers.extend(_ORIGINS)
-    return response
+_PERIODS = tuple(Period)
+_SYSTEMS = (*SYSTEMS, OTHER, NULL)
 
 
 @bp.get("/packages/<name>/recent")
@@ -53,7 +43,7 @@ def recent(name: str) -> Response:
 
     Several names with commas between are answered together, unknown ones apart.
     """
-    period = choice("period", tuple(Period))
+    period = choice("period", _PERIODS)
     if "," in name:
         return _recent_of_several(name, period)
     package = known_name(name)
@@ -94,7 +84,7 @@ def python_minor(name: str) -> Response:
 def system(name: str) -> Response:
     """Answer the series by operating system, or of the one that `os` names."""
     package = known_name(name)
-    return _series(package, Dimension.SYSTEM, choice("os", (*SYSTEMS, OTHER, NULL)))
+    return _series(package, Dimension.SYSTEM, choice("os", _SYSTEMS))
 
 
 @bp.get("/packages/<name>/installer")
