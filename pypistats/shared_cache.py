@@ -10,7 +10,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import redis
@@ -37,7 +37,8 @@ if redis.call('GET', KEYS[2]) == ARGV[2] then return 1 end
 return 0
 """
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
-_KEEP_AND_RELEASE = "redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])\n" + _RELEASE
+
+Command = tuple[str | bytes | int, ...]
 
 
 class SharedCache(BaseCache):
@@ -61,18 +62,18 @@ class SharedCache(BaseCache):
 
     def get(self, key: str) -> bytes | None:
         """Return what is kept under `key`; None for nothing."""
-        kept: bytes | None = self._ask(None, "GET", KEY_PREFIX + key)
+        kept: bytes | None = self._ask(None, ("GET", KEY_PREFIX + key))
         return kept
 
     def set(self, key: str, value: bytes, timeout: int | dt.timedelta | None = None) -> bool:
         """Keep `value` for `timeout`, a number of seconds; return whether it is kept."""
         seconds = timeout.total_seconds() if isinstance(timeout, dt.timedelta) else timeout
         until = () if seconds is None else ("PX", round(seconds * 1000))
-        return bool(self._ask(False, "SET", KEY_PREFIX + key, value, *until))
+        return bool(self._ask(False, ("SET", KEY_PREFIX + key, value, *until)))
 
     def delete(self, key: str) -> bool:
         """Forget what is kept under `key`; return whether there was something."""
-        return bool(self._ask(0, "DEL", KEY_PREFIX + key))
+        return bool(self._ask(0, ("DEL", KEY_PREFIX + key)))
 
     def get_or_claim(self, claim: "Claim", mark: bytes, *, seconds: float) -> bytes | bool:
         """Return what is kept under the claim's key if it begins with `mark`, else claim the key.
@@ -82,30 +83,29 @@ class SharedCache(BaseCache):
         a claim.
         """
         milliseconds = int(seconds * 1000)
-        found: bytes | int = self._run(
-            1, _GET_OR_CLAIM, [claim.key, claim.lock], mark, claim.token, milliseconds
-        )
+        keys = [claim.key, claim.lock]
+        script = _script(_GET_OR_CLAIM, keys, mark, claim.token, milliseconds)
+        found: bytes | int = self._ask(1, script)
         return found if isinstance(found, bytes) else bool(found)
 
     def finish(self, claim: "Claim", value: bytes, *, seconds: int) -> None:
-        """Keep what the holder of a claim has made, and let the claim go."""
-        keys = [claim.lock, claim.key]
-        self._run(None, _KEEP_AND_RELEASE, keys, claim.token, value, seconds)
+        """Keep what the holder of a claim has made, and let the claim go.
+
+        That is one trip, but not one script, for which a long value would be copied twice.
+        """
+        keep = ("SET", claim.key, value, "EX", seconds)
+        self._ask(None, keep, _script(_RELEASE, [claim.lock], claim.token))
 
     def give_up(self, claim: "Claim") -> None:
         """Let a claim go without having made anything."""
-        self._run(None, _RELEASE, [claim.lock], claim.token)
+        self._ask(None, _script(_RELEASE, [claim.lock], claim.token))
 
-    def _run(self, otherwise: Any, script: str, keys: list[str], *values: bytes | int) -> Any:
-        """Run a script, which the server knows by its text once it has read it."""
-        return self._ask(otherwise, "EVAL", script, len(keys), *keys, *values)
-
-    def _ask(self, otherwise: Any, *command: str | bytes | int) -> Any:
-        """Return the server's answer, or `otherwise` while it is away."""
+    def _ask(self, otherwise: Any, *commands: Command) -> Any:
+        """Return the server's answer to the last command, or `otherwise` while it is away."""
         if self._server is None or not self._may_ask():
             return otherwise
         try:
-            answer = self._server.ask(*command)
+            answer = self._server.ask(commands)
         except (redis.RedisError, OSError) as error:
             self._away_until = time.monotonic() + self._pause
             if not self._failing:
@@ -147,26 +147,32 @@ class _Server:
         )
         self._idle: list[Any] = []
 
-    def ask(self, *command: str | bytes | int) -> Any:
-        """Return the server's answer. Raises RedisError.
+    def ask(self, commands: Sequence[Command]) -> Any:
+        """Return the server's answer to the last command. Raises RedisError.
 
-        On a connection that has ended meanwhile the command is sent in vain, and once more on the
-        next one: each command may come twice. To look first would be a trip to the system.
+        On a connection that has ended meanwhile the commands are sent in vain, and once more on
+        the next one: each may come twice. To look first would be a trip to the system.
         """
         while self._idle:
             with contextlib.suppress(IndexError, redis.ConnectionError):
-                return self._ask_on(self._idle.pop(), command)
-        return self._ask_on(self._connections.make_connection(), command)
+                return self._ask_on(self._idle.pop(), commands)
+        return self._ask_on(self._connections.make_connection(), commands)
 
-    def _ask_on(self, connection: Any, command: tuple[str | bytes | int, ...]) -> Any:
+    def _ask_on(self, connection: Any, commands: Sequence[Command]) -> Any:
         try:
-            connection.send_command(*command)
-            answer = connection.read_response()
+            packed = [part for command in commands for part in connection.pack_command(*command)]
+            connection.send_packed_command([b"".join(packed)])
+            answer = [connection.read_response() for _ in commands][-1]
         except BaseException:
             connection.disconnect()
             raise
         self._idle.append(connection)
         return answer
+
+
+def _script(script: str, keys: Sequence[str], *values: bytes | int) -> Command:
+    """Return the command that runs a script, which the server knows once it has read it."""
+    return ("EVAL", script, len(keys), *keys, *values)
 
 
 class Claim:
