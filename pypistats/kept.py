@@ -110,7 +110,7 @@ class Answer:
             content.headers,
             revision,
             {encodings.IDENTITY: content.body},
-            hashlib.blake2b(content.body, digest_size=12).hexdigest(),
+            hashlib.sha256(content.body).hexdigest()[:24],
         )
 
     @property

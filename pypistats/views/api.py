@@ -140,7 +140,7 @@ def _series(package: str, dimension: Dimension, category: str | None) -> Respons
     def document() -> Document:
         columns = series.STORED_COLUMNS[dimension]
         stored = queries.series(package, columns, days=retention_days)
-        days = ((day, series.counts_of(dimension, values)) for day, *values in stored)
+        days = series.counts_by_day(dimension, stored)
         data = orjson.Fragment(series.points_json(days, category))
         kind = f"{dimension}_downloads"
         return {"package": package, "type": kind, **scope(package), "data": data}

@@ -82,7 +82,7 @@ def _grid(package: str, asked: Asked, loaded: Mapping[str, bool], days: int) -> 
     if shown is None:
         return Grid([], {})
     first, last = shown
-    counted = ((day, series.counts_of(asked.dimension, values)) for day, *values in rows)
+    counted = series.counts_by_day(asked.dimension, rows)
     grid = series.grid(
         asked.dimension,
         series.grouped_days(counted, asked.releases),
