@@ -6,7 +6,7 @@ loaded one, and only days on which the package was downloaded.
 
 import datetime as dt
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -47,13 +47,6 @@ class Recent(NamedTuple):
     def of(self, period: Period) -> int:
         """Return the downloads of one period."""
         return self[tuple(Period).index(period)]
-
-
-class Standing(NamedTuple):
-    """How much a package is downloaded; `total` is of all days since `first_day`."""
-
-    recent: Recent
-    total: int
 
 
 class DayCounts(NamedTuple):
@@ -124,18 +117,6 @@ def recent(package: str) -> Recent:
     if row is None:
         raise PackageNotFoundError(package)
     return Recent(*row)
-
-
-def standing(package: str) -> Standing:
-    """Return the recent downloads and the total of one package. Raises PackageNotFoundError."""
-    row = execute_prepared(
-        "select last_day, last_week, last_month, total from packages where name = :package",
-        package=package,
-    ).one_or_none()
-    if row is None:
-        raise PackageNotFoundError(package)
-    *periods, total = row
-    return Standing(Recent(*periods), total)
 
 
 def largest_months() -> Sequence[int]:
@@ -269,17 +250,6 @@ def revision(since: int = 0) -> DataRevision:
     return DataRevision(latest, Revision(number, changed_at), packages, last_day)
 
 
-def sum_revision() -> Revision:
-    """Return the last change of the sum over all packages, and so of the days and the ranks."""
-    row = execute(
-        "select revision, changed_at from (select revision, changed_at from data_revision"
-        " union all select revision, changed_at from package_revisions where package = :all) each"
-        " order by revision desc limit 1",
-        all=ALL_PACKAGES,
-    ).one()
-    return Revision(*row)
-
-
 def ledger() -> dict[dt.date, LedgerDay]:
     """Return what the ledger holds, the newest day first."""
     columns = ", ".join(LedgerDay._fields)
@@ -326,7 +296,12 @@ def package_info(package: str) -> PackageInfo | None:
     ).one_or_none()
     if row is None:
         return None
-    info = PackageInfo(*row)
+    return package_info_of(row)
+
+
+def package_info_of(values: Iterable[Any]) -> PackageInfo:
+    """Return what PyPI told of a package from the values of its columns, as they are stored."""
+    info = PackageInfo(*values)
     return info._replace(
         links=tuple(Link(*link) for link in info.links),
         releases={

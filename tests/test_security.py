@@ -75,7 +75,7 @@ def test_only_data_and_pictures_can_be_embedded_elsewhere(
 def test_an_error_of_the_site_itself_has_the_headers_too(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pypistats.queries.standing", lambda _: 1 / 0)
+    monkeypatch.setattr("pypistats.views.pages.package_with_facts", lambda _: 1 / 0)
     monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
 
     response = client.get("/packages/flask")

@@ -5,9 +5,9 @@ import datetime as dt
 import pytest
 from flask import Flask
 
-from pypistats import ingest, queries, reading, store
+from pypistats import ingest, queries, store
 from pypistats.catalog import ALL_PACKAGES
-from pypistats.views.site_facts import SiteFacts, site_facts
+from pypistats.views.site_facts import SiteFacts, package_with_facts
 from tests.fixed_source import DAY, FixedSource, package_day
 
 NEXT_DAY = DAY + dt.timedelta(days=1)
@@ -23,8 +23,8 @@ def loaded(app: Flask) -> None:
 
 
 def facts() -> SiteFacts:
-    with reading.snapshot():
-        return site_facts()
+    _, found = package_with_facts("flask")
+    return found
 
 
 def bump(*packages: str) -> None:
@@ -49,13 +49,23 @@ def test_they_are_read_again_when_the_sum_has_changed() -> None:
     assert facts().loaded == {DAY.isoformat(), NEXT_DAY.isoformat()}
 
 
-def test_a_snapshot_from_before_a_change_has_the_facts_from_before_it() -> None:
-    with reading.snapshot():
-        assert site_facts().status.last_day == DAY
-        ingest.ingest_day(NEXT_DAY, FixedSource(package_day("flask", NEXT_DAY)))
-        assert site_facts().status.last_day == DAY
+def test_a_change_while_they_are_read_is_in_neither_them_nor_the_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first_day = queries.first_day
 
-    assert facts().status.last_day == NEXT_DAY
+    def interrupted() -> dt.date | None:
+        ingest.ingest_day(NEXT_DAY, FixedSource(package_day("flask", NEXT_DAY)))
+        return first_day()
+
+    monkeypatch.setattr(queries, "first_day", interrupted)
+    package, found = package_with_facts("flask")
+    assert (package.days.day, found.status.last_day) == ([DAY.isoformat()], DAY)
+
+    monkeypatch.undo()
+    package, found = package_with_facts("flask")
+    assert package.days.day == [DAY.isoformat(), NEXT_DAY.isoformat()]
+    assert found.status.last_day == NEXT_DAY
 
 
 def test_packages_are_ranked_by_their_last_month(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import current_app, render_template, request, url_for
 from markupsafe import Markup
 
-from pypistats import category_table, charts, queries, series
+from pypistats import category_table, charts, series
 from pypistats.catalog import (
     ALL_PACKAGES,
     WITH_MIRRORS,
@@ -20,6 +20,7 @@ from pypistats.catalog import (
 )
 from pypistats.category_table import CategoryRow
 from pypistats.releases import releases_to_mark
+from pypistats.stored_package import PackageDays, StoredPackage
 from pypistats.views.filters import category_rows, cut
 from pypistats.views.forms import Form, blank, kept_form
 from pypistats.views.scope import all_packages
@@ -85,15 +86,19 @@ WORDS: Context = {
 
 
 def package_page(
-    package: str, facts: SiteFacts, *, releases: str, shared: Mapping[str, str], site_url: str
+    package: str,
+    stored: StoredPackage,
+    facts: SiteFacts,
+    *,
+    releases: str,
+    shared: Mapping[str, str],
+    site_url: str,
 ) -> str:
-    """Return the page of one package. Raises PackageNotFoundError.
+    """Return the page of one package.
 
     `releases` is how they are grouped, `shared` how the chart is drawn that stands for the page.
     """
-    standing = queries.standing(package)
-    days = queries.package_days(package, days=current_app.config["RETENTION_DAYS"])
-    info = None if package == ALL_PACKAGES else queries.package_info(package)
+    days = stored.days
     tables = _tables(days, facts.status.last_day, releases)
     shown = tuple(dimension for dimension, rows in tables.items() if rows)
     form = _form(package == ALL_PACKAGES, shown, releases, facts=facts, site_url=site_url)
@@ -103,10 +108,10 @@ def package_page(
             "title": cut(package, 50),
             "short_name": cut(package, 60),
             "shared": f"?{urlencode(shared)}" if shared else "",
-            "days": f"{days[0].day}/{days[-1].day}" if days else "",
-            "info": _part("_info.html", package=package, info=info),
-            "recent": _recent(package, standing, days, facts),
-            "released": _released(info, facts),
+            "days": f"{days.day[0]}/{days.day[-1]}" if days.day else "",
+            "info": _part("_info.html", package=package, info=stored.info),
+            "recent": _recent(package, stored, facts),
+            "released": _released(stored.info, facts),
             **{f"rows_{dimension}": category_rows(rows) for dimension, rows in tables.items()},
         }
     )
@@ -142,16 +147,14 @@ def _part(template: str, **values: object) -> Markup:
     return Markup(current_app.jinja_env.get_template(template).render(values))  # noqa: S704
 
 
-def _recent(
-    package: str, standing: queries.Standing, days: list[queries.DayCounts], facts: SiteFacts
-) -> Markup:
+def _recent(package: str, stored: StoredPackage, facts: SiteFacts) -> Markup:
     return _part(
         "_recent.html",
-        standing=standing,
-        recent=standing.recent,
-        before=_before(days, facts),
+        recent=stored.recent,
+        total=stored.total,
+        before=_before(stored.days, facts),
         first_day=facts.first_day,
-        rank=None if package == ALL_PACKAGES else facts.rank(standing.recent),
+        rank=None if package == ALL_PACKAGES else facts.rank(stored.recent),
         all_packages=all_packages(),
     )
 
@@ -165,30 +168,28 @@ def _released(info: PackageInfo | None, facts: SiteFacts) -> Markup:
     return _part("_released.html", released=released) if released else Markup()
 
 
-def _before(
-    days: list[queries.DayCounts], facts: SiteFacts
-) -> dict[Period, series.PeriodBefore | None]:
+def _before(days: PackageDays, facts: SiteFacts) -> dict[Period, series.PeriodBefore | None]:
     """Return what the recent periods are compared with."""
-    if facts.status.last_day is None or not days:
+    if facts.status.last_day is None or not days.day:
         return {}
-    daily = {row.day: row.without_mirrors for row in days}
+    daily = dict(zip(days.day, days.without_mirrors, strict=True))
     return series.period_before(daily, facts.loaded, facts.status.last_day)
 
 
 def _tables(
-    days: list[queries.DayCounts], last_day: dt.date | None, releases: str
+    days: PackageDays, last_day: dt.date | None, releases: str
 ) -> dict[Dimension, list[CategoryRow]]:
     """Return a table for each dimension; none at all while nothing is loaded."""
-    if last_day is None or not days:
+    if last_day is None or not days.day:
         return {}
-    dates, with_mirrors, without_mirrors, *maps = zip(*days, strict=True)
-    starts = category_table.period_starts(dates, last_day)
+    starts = category_table.period_starts(days.day, last_day)
     python_minor, system, installer, version = (
-        category_table.period_sums(column, starts) for column in maps
+        category_table.period_sums(column, starts)
+        for column in (days.python_minor, days.system, days.installer, days.version)
     )
     if parts := series.RELEASE_GROUPS[releases]:
         version = version.grouped(functools.partial(series.grouped_releases, parts=parts))
-    overall = {WITH_MIRRORS: with_mirrors, WITHOUT_MIRRORS: without_mirrors}
+    overall = {WITH_MIRRORS: days.with_mirrors, WITHOUT_MIRRORS: days.without_mirrors}
     sums_of = {
         Dimension.OVERALL: category_table.overall_sums(overall, starts),
         Dimension.PYTHON_MAJOR: python_minor.grouped(series.python_major),

@@ -29,7 +29,7 @@ from pypistats.views.chart_parameters import asked_releases, shared_chart
 from pypistats.views.package_page import package_page
 from pypistats.views.parameters import known_name
 from pypistats.views.scope import all_packages, is_tracked
-from pypistats.views.site_facts import site_facts
+from pypistats.views.site_facts import package_with_facts
 
 bp = Blueprint("pages", __name__)
 
@@ -185,8 +185,11 @@ def package(name: str) -> AnyResponse:
     shared = shared_chart(Dimension.OVERALL)
 
     def page() -> str:
-        facts = site_facts()
+        stored, facts = package_with_facts(canonical)
         g.data_status = facts.status
-        return package_page(canonical, facts, releases=releases, shared=shared, site_url=site_url())
+        return package_page(
+            canonical, stored, facts, releases=releases, shared=shared, site_url=site_url()
+        )
 
-    return kept_page(page, canonical, releases, tuple(shared.items()), packages=[canonical])
+    parts = site_url(), canonical, releases, tuple(shared.items())
+    return kept(page, *parts, packages=[canonical])

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from flask import current_app
 
-from pypistats import queries, series
+from pypistats import queries, reading, series
+from pypistats.queries import Revision
+from pypistats.stored_package import StoredPackage, stored_package
 
 _KEY = "site_facts"
 
@@ -38,16 +40,22 @@ class SiteFacts(NamedTuple):
         return rank if recent.last_month and rank <= queries.RANKS else None
 
 
-def site_facts() -> SiteFacts:
-    """Return the state of the data in the snapshot that the caller reads in.
+def package_with_facts(package: str) -> tuple[StoredPackage, SiteFacts]:
+    """Return a package and the state of the data, both of one moment.
 
-    What is known of it is used as long as the snapshot has the same revision.
+    What is known of the state is used as long as the sum over all packages, which has the same
+    days and ranks, is at the same revision. Raises PackageNotFoundError.
     """
-    revision = queries.sum_revision()
-    known: tuple[queries.Revision, SiteFacts] | None = current_app.extensions.get(_KEY)
-    if known is None or known[0] != revision:
-        known = current_app.extensions[_KEY] = revision, _read()
-    return known[1]
+    days = current_app.config["RETENTION_DAYS"]
+    stored = stored_package(package, days=days)
+    known: tuple[Revision, SiteFacts] | None = current_app.extensions.get(_KEY)
+    if known is not None and known[0] == stored.sum_revision:
+        return stored, known[1]
+    with reading.snapshot():
+        stored = stored_package(package, days=days)
+        facts = _read()
+    current_app.extensions[_KEY] = stored.sum_revision, facts
+    return stored, facts
 
 
 def _read() -> SiteFacts:
