@@ -116,23 +116,40 @@ class PeriodBefore(NamedTuple):
         return self.downloads * self.recent_days / self.days
 
 
-def period_before(
-    daily: Mapping[str, int], loaded: Container[str], last_day: dt.date
-) -> dict[Period, PeriodBefore | None]:
-    """Return what the recent periods are compared with: the 1, 7 and 30 days before them.
+class ComparedDays(NamedTuple):
+    """The loaded days before a recent period, as ISO dates, and how many of the period are."""
+
+    before: Sequence[str]
+    recent: int
+
+
+def compared_days(loaded: Container[str], last_day: dt.date) -> dict[Period, ComparedDays | None]:
+    """Return which days the recent periods are compared with: the 1, 7 and 30 days before them.
 
     It is None for a period that can't be compared, because more than half of the days of it or of
     the recent one are missing.
     """
-    periods: dict[Period, PeriodBefore | None] = {}
+    compared: dict[Period, ComparedDays | None] = {}
     for period in Period:
         days = day_range(last_day - dt.timedelta(days=2 * period.days - 1), last_day)
         before = [day for day in days[: period.days] if day in loaded]
         recent = sum(day in loaded for day in days[period.days :])
-        downloads = sum(daily.get(day, 0) for day in before)
         enough = 2 * min(len(before), recent) >= period.days
-        periods[period] = PeriodBefore(downloads, len(before), recent, period) if enough else None
-    return periods
+        compared[period] = ComparedDays(before, recent) if enough else None
+    return compared
+
+
+def period_before(
+    daily: Mapping[str, int], compared: Mapping[Period, ComparedDays | None]
+) -> dict[Period, PeriodBefore | None]:
+    """Return what the recent periods are compared with, None for one that can't be."""
+    return {
+        period: days
+        and PeriodBefore(
+            sum([daily.get(day, 0) for day in days.before]), len(days.before), days.recent, period
+        )
+        for period, days in compared.items()
+    }
 
 
 def grouped_days(days: Iterable[tuple[str, Counts]], group: str) -> list[tuple[str, Counts]]:

@@ -319,7 +319,7 @@ def before(*, missing: Iterable[int] = ()) -> dict[Period, tuple[int, int, int] 
     """Return (downloads, days, recent days) of each period, where a day has as many downloads as
     its place, 1 to 60, and the days of the places in `missing` are not loaded."""
     daily = {day: place for place, day in enumerate(SIXTY_DAYS, 1) if place not in set(missing)}
-    found = series.period_before(daily, daily, LAST)
+    found = series.period_before(daily, series.compared_days(daily, LAST))
     return {period: each and each[:3] for period, each in found.items()}
 
 

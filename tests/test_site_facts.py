@@ -6,7 +6,8 @@ import pytest
 from flask import Flask
 
 from pypistats import ingest, queries, store
-from pypistats.catalog import ALL_PACKAGES
+from pypistats.catalog import ALL_PACKAGES, Period
+from pypistats.series import ComparedDays
 from pypistats.views.site_facts import SiteFacts, package_with_facts
 from tests.fixed_source import DAY, FixedSource, package_day
 
@@ -46,7 +47,7 @@ def test_they_are_read_again_when_the_sum_has_changed() -> None:
 
     ingest.ingest_day(NEXT_DAY, FixedSource(package_day("flask", NEXT_DAY)))
     assert facts().status.last_day == NEXT_DAY
-    assert facts().loaded == {DAY.isoformat(), NEXT_DAY.isoformat()}
+    assert facts().compared[Period.DAY] == ComparedDays([DAY.isoformat()], 1)
 
 
 def test_a_change_while_they_are_read_is_in_neither_them_nor_the_package(

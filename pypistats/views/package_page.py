@@ -16,7 +16,6 @@ from pypistats.catalog import (
     WITHOUT_MIRRORS,
     Dimension,
     PackageInfo,
-    Period,
 )
 from pypistats.category_table import CategoryRow
 from pypistats.releases import releases_to_mark
@@ -148,11 +147,12 @@ def _part(template: str, **values: object) -> Markup:
 
 
 def _recent(package: str, stored: StoredPackage, facts: SiteFacts) -> Markup:
+    daily = dict(zip(stored.days.day, stored.days.without_mirrors, strict=True))
     return _part(
         "_recent.html",
         recent=stored.recent,
         total=stored.total,
-        before=_before(stored.days, facts),
+        before=series.period_before(daily, facts.compared) if daily else {},
         first_day=facts.first_day,
         rank=None if package == ALL_PACKAGES else facts.rank(stored.recent),
         all_packages=all_packages(),
@@ -166,14 +166,6 @@ def _released(info: PackageInfo | None, facts: SiteFacts) -> Markup:
         return Markup()
     released = releases_to_mark(info.releases, first, last_day.isoformat())
     return _part("_released.html", released=released) if released else Markup()
-
-
-def _before(days: PackageDays, facts: SiteFacts) -> dict[Period, series.PeriodBefore | None]:
-    """Return what the recent periods are compared with."""
-    if facts.status.last_day is None or not days.day:
-        return {}
-    daily = dict(zip(days.day, days.without_mirrors, strict=True))
-    return series.period_before(daily, facts.loaded, facts.status.last_day)
 
 
 def _tables(

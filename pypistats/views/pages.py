@@ -100,13 +100,22 @@ def _index() -> str:
     return render_template(
         "index.html",
         recent=queries.recent(ALL_PACKAGES),
-        before=series.period_before(daily, daily, last_day) if last_day else {},
+        before=_before(daily, last_day),
         daily=daily,
         line=_sparkline(daily, last_day),
         top=package_lists.top_packages(Period.MONTH, limit=TOP),
         growing=_ranked(Ranking.GROWING),
         new=_ranked(Ranking.NEW),
     )
+
+
+def _before(
+    daily: Mapping[str, int], last_day: dt.date | None
+) -> dict[Period, series.PeriodBefore | None]:
+    """Return what the recent periods are compared with."""
+    if last_day is None:
+        return {}
+    return series.period_before(daily, series.compared_days(daily, last_day))
 
 
 def _ranked(ranking: Ranking) -> list[package_lists.RankedPlace]:

@@ -2,12 +2,13 @@
 
 import bisect
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from flask import current_app
 
 from pypistats import queries, reading, series
+from pypistats.catalog import Period
 from pypistats.queries import Revision
 from pypistats.stored_package import StoredPackage, stored_package
 
@@ -17,14 +18,14 @@ _KEY = "site_facts"
 class SiteFacts(NamedTuple):
     """The state of the data as a whole.
 
-    `loaded` are the ISO dates of the loaded days that are shown, `missing` and `suspect` runs of
-    others, `months` the last months' downloads of the most downloaded packages, ascending.
+    `compared` are the days that the recent periods are compared with, `missing` and `suspect` runs
+    of others, `months` the last months' downloads of the most downloaded packages, ascending.
     """
 
     status: queries.DataStatus
     first_day: dt.date | None
     marks: queries.DayMarks
-    loaded: frozenset[str]
+    compared: Mapping[Period, series.ComparedDays | None]
     missing: list[tuple[str, str]]
     suspect: list[tuple[str, str]]
     months: Sequence[int]
@@ -62,16 +63,22 @@ def _read() -> SiteFacts:
     status = queries.data_status()
     marks = queries.day_marks(days=current_app.config["RETENTION_DAYS"])
     first_day = queries.first_day()
-    loaded: set[str] = set()
-    if status.last_day and marks.first:
-        first = dt.date.fromisoformat(marks.first)
-        loaded = set(series.day_range(first, status.last_day)).difference(marks.missing)
     return SiteFacts(
         status,
         first_day,
         marks,
-        frozenset(loaded),
+        _compared(status.last_day, marks),
         series.day_runs(marks.missing),
         series.day_runs(marks.suspect),
         queries.largest_months(),
     )
+
+
+def _compared(
+    last_day: dt.date | None, marks: queries.DayMarks
+) -> dict[Period, series.ComparedDays | None]:
+    """Return the days that the recent periods are compared with, none while nothing is loaded."""
+    if last_day is None or marks.first is None:
+        return {}
+    shown = series.day_range(dt.date.fromisoformat(marks.first), last_day)
+    return series.compared_days(set(shown).difference(marks.missing), last_day)
