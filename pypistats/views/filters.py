@@ -5,6 +5,7 @@ import functools
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, request, url_for
 from markupsafe import Markup, escape
@@ -20,6 +21,7 @@ SHORT_FROM = 10_000
 
 
 ADDRESSES_KEPT = 2_000
+_NAME = "PACKAGE-NAME"
 
 
 def register_filters(app: Flask) -> None:
@@ -30,12 +32,16 @@ def register_filters(app: Flask) -> None:
     app.add_template_global(blank)
 
 
-def address(endpoint: str, **values: str | int | None) -> str:
+def address(endpoint: str, *, name: str | None = None, **values: str | int | None) -> str:
     """Return the address of a page or a file, as Flask's `url_for`, which takes ten times as long.
 
-    A page has some thirty that are on all pages.
+    A page has some thirty that are on all pages, and up to a hundred that differ in the `name` of a
+    package only.
     """
-    return _address(request.script_root, endpoint, tuple(values.items()))
+    if name is None:
+        return _address(request.script_root, endpoint, tuple(values.items()))
+    like = (("name", _NAME), *values.items())
+    return _address(request.script_root, endpoint, like).replace(_NAME, quote(name))
 
 
 @functools.lru_cache(maxsize=ADDRESSES_KEPT)
