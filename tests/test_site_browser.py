@@ -266,3 +266,18 @@ def test_a_name_leads_to_its_page_and_from_there_to_a_comparison(
     tab.page.get_by_role("button", name="Compare", exact=True).click()
 
     expect(tab.page.get_by_role("heading", level=1)).to_have_text("flask, flask-caching")
+
+
+@pytest.mark.parametrize("width", [360, 412, 640, 1280])
+def test_large_counts_stay_in_one_line(
+    app: Flask, open_tab: OpenTab, server_url: str, width: int
+) -> None:
+    with app.app_context():
+        ingest.ingest_day(DAY, FixedSource(package_day("flask", downloads=100_000_000_000)))
+
+    tab = open_tab(f"{server_url}/packages/__all__", width=width)
+
+    lines = tab.page.locator(".recent dd:first-of-type data").evaluate_all(
+        "counts => counts.map((count) => count.getClientRects().length)"
+    )
+    assert lines == [1, 1, 1, 1]
