@@ -25,15 +25,16 @@ class Form:
     """A rendered template with `blank` places."""
 
     def __init__(self, text: str) -> None:
-        self._parts = _BLANK.split(text)
-        self._names = self._parts[1::2]
+        parts = _BLANK.split(text)
+        self._names = parts[1::2]
+        self._parts = [part.encode() for part in parts]
 
-    def filled(self, values: Mapping[str, str]) -> str:
+    def filled(self, values: Mapping[str, str]) -> bytes:
         """Return the text with a value in each place; what is no markup is escaped."""
-        written = {name: escape(value) for name, value in values.items()}
+        written = {name: escape(value).encode() for name, value in values.items()}
         parts = self._parts.copy()
         parts[1::2] = [written[name] for name in self._names]
-        return "".join(parts)
+        return b"".join(parts)
 
 
 def kept_form(of: object, key: Hashable, make: Callable[[], str]) -> Form:

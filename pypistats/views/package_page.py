@@ -92,7 +92,7 @@ def package_page(
     releases: str,
     shared: Mapping[str, str],
     site_url: str,
-) -> str:
+) -> bytes:
     """Return the page of one package.
 
     `releases` is how they are grouped, `shared` how the chart is drawn that stands for the page.

@@ -193,7 +193,7 @@ def package(name: str) -> AnyResponse:
 
     shared = shared_chart(Dimension.OVERALL)
 
-    def page() -> str:
+    def page() -> bytes:
         stored, facts = package_with_facts(canonical)
         g.data_status = facts.status
         return package_page(
