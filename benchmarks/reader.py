@@ -17,6 +17,7 @@ import orjson
 from benchmarks.package_days import ALL_OF_PYPI, package_name
 from pypistats import create_app, queries
 from pypistats.extensions import db
+from pypistats.stored_package import stored_package
 
 DAYS = 180
 PAUSE = 0.01
@@ -44,7 +45,7 @@ def _read(names: list[str]) -> Iterator[float]:
     while not select.select([sys.stdin], [], [], PAUSE)[0]:
         begin = time.perf_counter()
         try:
-            queries.package_days(random.choice(names), days=DAYS)
+            stored_package(random.choice(names), days=DAYS)
         except queries.PackageNotFoundError:
             continue
         finally:

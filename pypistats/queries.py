@@ -14,7 +14,6 @@ from sqlalchemy import text
 
 from pypistats.catalog import (
     ALL_PACKAGES,
-    Counts,
     DayState,
     LedgerDay,
     Link,
@@ -27,6 +26,9 @@ from pypistats.reading import execute, execute_prepared
 
 RANKS = 10_000
 """Ranks that are told: to count further would cost more than all else on a page."""
+
+DAY_COLUMNS = ("with_mirrors", "without_mirrors", "python_minor", "system", "installer", "version")
+"""What is stored for a package on a day."""
 
 
 class PackageNotFoundError(LookupError):
@@ -47,18 +49,6 @@ class Recent(NamedTuple):
     def of(self, period: Period) -> int:
         """Return the downloads of one period."""
         return self[tuple(Period).index(period)]
-
-
-class DayCounts(NamedTuple):
-    """All that is stored for one package on one day; `day` is an ISO date."""
-
-    day: str
-    with_mirrors: int
-    without_mirrors: int
-    python_minor: Counts
-    system: Counts
-    installer: Counts
-    version: Counts
 
 
 class DataStatus(NamedTuple):
@@ -166,11 +156,11 @@ def first_day() -> dt.date | None:
 def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:
     """Return (ISO date, *columns) of one package for the newest `days` days, in order of date.
 
-    `columns` are names of DayCounts' fields. Raises PackageNotFoundError. The days come as one row,
+    `columns` are among DAY_COLUMNS. Raises PackageNotFoundError. The days come as one row,
     a JSON list for each column, which is read in half the time of a row for each day. A package
     that is known and has no day gives an empty list, and takes a second statement.
     """
-    chosen = [DayCounts._fields[DayCounts._fields.index(name)] for name in columns]
+    chosen = [DAY_COLUMNS[DAY_COLUMNS.index(name)] for name in columns]
     joined = ", ".join(f"string_agg({name}::text, ',')" for name in ("day", *chosen))
     (row,) = execute_prepared(
         f"select {joined} from (select day, {', '.join(chosen)} from daily"
@@ -199,11 +189,6 @@ def days_to_show(*, days: int) -> dict[str, bool]:
         days=days,
     )
     return dict(map(tuple, rows))
-
-
-def package_days(package: str, *, days: int) -> list[DayCounts]:
-    """Return all dimensions of one package, as `series` does."""
-    return [DayCounts(*row) for row in series(package, DayCounts._fields[1:], days=days)]
 
 
 def highest_package_id() -> int:

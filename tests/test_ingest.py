@@ -28,9 +28,9 @@ def stored(day: dt.date = DAY) -> list[PackageDay]:
 
 def the_sum(day: dt.date = DAY) -> tuple[object, ...]:
     """Return what is stored for all packages together, without the date."""
-    for row in queries.package_days(ALL_PACKAGES, days=10_000):
-        if row.day == day.isoformat():
-            return row[1:]
+    for date, *counts in queries.series(ALL_PACKAGES, queries.DAY_COLUMNS, days=10_000):
+        if date == day.isoformat():
+            return tuple(counts)
     return ()
 
 

@@ -36,7 +36,7 @@ State = tuple[object, ...]
 
 def state() -> State:
     """Return all that the database holds of the day."""
-    (everything,) = queries.package_days(ALL_PACKAGES, days=1)
+    (everything,) = queries.series(ALL_PACKAGES, queries.DAY_COLUMNS, days=1)
     return (
         list(queries.stored_days(DAY, DAY)),
         everything,

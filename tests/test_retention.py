@@ -10,6 +10,7 @@ from sqlalchemy import text
 from pypistats import ingest, package_lists, queries, retention
 from pypistats.catalog import ALL_PACKAGES
 from pypistats.extensions import db
+from pypistats.stored_package import stored_package
 from tests.fixed_source import DAY, FixedSource, package_day
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -38,14 +39,11 @@ def test_a_purge_drops_whole_months_and_their_days_in_the_ledger() -> None:
 
     assert retention.purge_before(dt.date(2026, 2, 27)) == ["daily_2026_01"]
     assert list(queries.ledger()) == [dt.date(2026, 3, 1), dt.date(2026, 2, 28)]
-    assert [row.day for row in queries.package_days(ALL_PACKAGES, days=999)] == [
-        "2026-02-28",
-        "2026-03-01",
-    ]
+    assert stored_package(ALL_PACKAGES, days=999).days.day == ["2026-02-28", "2026-03-01"]
 
     assert retention.purge_before(APRIL_FIRST) == ["daily_2026_02", "daily_2026_03"]
     assert queries.ledger() == {}
-    assert queries.package_days(ALL_PACKAGES, days=999) == []
+    assert stored_package(ALL_PACKAGES, days=999).days.day == []
     assert queries.recent(ALL_PACKAGES) == queries.recent("flask") == (0, 0, 0)
 
 

@@ -42,7 +42,7 @@ def loaded(app: Flask) -> None:
 
 
 def test_it_is_what_the_other_reads_tell() -> None:
-    days = queries.package_days("flask", days=180)
+    days = queries.series("flask", queries.DAY_COLUMNS, days=180)
     change = queries.revision().whole
 
     assert stored_package("flask", days=180) == StoredPackage(
