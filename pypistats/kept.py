@@ -29,6 +29,7 @@ from pypistats.clock import utc_now
 from pypistats.queries import DataRevision, Revision
 from pypistats.revision import RevisionWatch
 from pypistats.shared_cache import Claim, SharedCache
+from pypistats.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,13 @@ PLACED_CLAIM_SECONDS = 30.0
 """The same where a place is held, since what needs one takes long; and how long threads wait."""
 
 POLL_SECONDS = 0.01
+
+MADE_AT_ONCE = 2
+"""How many answers threads make at a time: while one waits for the database, another has the
+processor. What needs a place has a bound of its own."""
+
+TURN_SECONDS = 0.05
+"""How long an answer waits for its turn, at most."""
 
 RETRY_SECONDS = 10.0
 """After making an answer has failed, the one from before serves for so long without a new try."""
@@ -238,6 +246,7 @@ class AnswerKeeper:
         self.shelf = shelf
         self._shared = shared
         self._is_failure = is_failure
+        self.turns = Turns(MADE_AT_ONCE, patience=TURN_SECONDS)
         self._background = Background()
         self._flights: dict[tuple[str, Revision | None], Future[Answer]] = {}
         self._lock = threading.Lock()
@@ -264,10 +273,15 @@ class AnswerKeeper:
             return held
         wanted = None if current is None else current.of(scope)
         seconds = CLAIM_SECONDS if place is nullcontext else PLACED_CLAIM_SECONDS
+        turn = self.turns.taken if place is nullcontext else nullcontext
+
+        def made() -> Content:
+            with turn():
+                return make()
 
         def fetch() -> Answer:
             with place():
-                return self._together(key, wanted, lambda: self._fetch(key, wanted, make, seconds))
+                return self._together(key, wanted, lambda: self._fetch(key, wanted, made, seconds))
 
         if detach and wanted and utc_now() - wanted.changed_at < STORM:
             stale = self._from_before(key)

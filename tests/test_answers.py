@@ -1,7 +1,8 @@
 """An answer is made once for a revision of the data, by one of all threads and processes."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pypistats.embedded import ValkeyServer
 from pypistats.encodings import decompress
 from pypistats.errors import ParameterError
 from pypistats.extensions import db
+from pypistats.kept import MADE_AT_ONCE
 from tests.made import Maker, app_with, bump
 
 FAILURE = OperationalError("select", {}, Exception("the database is away"))
@@ -54,6 +56,13 @@ def made(site: Flask, path: str = "/made/flask", status: int = 200) -> object:
     response = site.test_client().get(path)
     assert response.status_code == status, response.text
     return response.json["made"] if status == 200 else None
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def test_an_answer_is_made_once(site: Flask) -> None:
@@ -168,6 +177,32 @@ def test_a_stampede_on_what_fails_fails_together(site: Flask, maker: Maker) -> N
     assert [answer.result() for answer in answers] == [None] * 20
 
 
+def test_few_answers_are_made_at_a_time(site: Flask, maker: Maker) -> None:
+    turns = site.extensions["answers"].keeper.turns
+    turns.patience = 60
+    maker.gate.clear()
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(made, site, f"/made/{name}") for name in ("flask", "numpy", "six")]
+        assert all(maker.started.acquire(timeout=60) for _ in range(MADE_AT_ONCE))
+        with_a_place = pool.submit(made, site, "/made/django?place=1")
+        assert maker.started.acquire(timeout=60)
+        until(lambda: turns.waiting == 1)
+        assert not maker.started.acquire(blocking=False)
+        maker.gate.set()
+
+    assert sorted(answer.result() for answer in (*asked, with_a_place)) == [1, 2, 3, 4]
+
+
+def test_answers_that_take_long_hold_up_no_other(site: Flask, maker: Maker) -> None:
+    maker.gate.clear()
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(made, site, f"/made/flask?part={part}") for part in range(4)]
+        assert all(maker.started.acquire(timeout=60) for _ in asked)
+        maker.gate.set()
+
+    assert sorted(answer.result() for answer in asked) == [1, 2, 3, 4]
+
+
 def test_a_thread_that_asks_after_a_change_is_not_given_the_answer_from_before(
     site: Flask, maker: Maker
 ) -> None:
@@ -266,7 +301,7 @@ def test_without_its_redis_a_site_is_as_good_as_alone(
 
 @pytest.mark.parametrize(
     ("path", "left"),
-    [("/made/flask", range(3_001)), ("/made/flask?place=1", range(3_001, 30_001))],
+    [("/made/flask", range(3_001)), ("/made/django?place=1", range(3_001, 30_001))],
 )
 def test_a_claim_lasts_about_as_long_as_what_is_made_may_take(
     sharing: list[Flask], valkey_server: ValkeyServer, maker: Maker, path: str, left: range
