@@ -273,10 +273,10 @@ class AnswerKeeper:
             return held
         wanted = None if current is None else current.of(scope)
         seconds = CLAIM_SECONDS if place is nullcontext else PLACED_CLAIM_SECONDS
-        turn = self.turns.taken if place is nullcontext else nullcontext
+        turn = self.turns if place is nullcontext else nullcontext()
 
         def made() -> Content:
-            with turn():
+            with turn:
                 return make()
 
         def fetch() -> Answer:

@@ -5,13 +5,11 @@ whichever wakes up first goes on, while another may wait for twenty that came af
 """
 
 import collections
-import contextlib
 import threading
-from collections.abc import Iterator
 
 
 class Turns:
-    """Lets so many threads go on at a time, in the order in which they came.
+    """Lets so many threads into its `with` at a time, in the order in which they came.
 
     It is no limit: who has waited for `patience` seconds goes on all the same, since those before
     it may wait for a database and not for a processor.
@@ -29,16 +27,8 @@ class Turns:
         """How many wait for their turn."""
         return len(self._waiting)
 
-    @contextlib.contextmanager
-    def taken(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Go on once it is one's turn."""
-        self._begin()
-        try:
-            yield
-        finally:
-            self._end()
-
-    def _begin(self) -> None:
         with self._lock:
             if self._free > 0:
                 self._free -= 1
@@ -54,7 +44,8 @@ class Turns:
                 self._waiting.remove(mine)
                 self._free -= 1
 
-    def _end(self) -> None:
+    def __exit__(self, *_error: object) -> None:
+        """Let the next one go on."""
         with self._lock:
             self._free += 1
             if self._free > 0 and self._waiting:

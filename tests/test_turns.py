@@ -26,7 +26,7 @@ class Taker:
         self._thread.join(DEADLINE)
 
     def _take(self) -> None:
-        with self._turns.taken():
+        with self._turns:
             self.has_begun.set()
             self._may_end.wait(DEADLINE)
 
@@ -53,7 +53,7 @@ def start(turns: Turns, takers: list[Taker], *, waiting: int) -> Taker:
 def test_turns_come_in_the_order_in_which_they_were_waited_for(takers: list[Taker]) -> None:
     turns = Turns(1, patience=DEADLINE)
     order = []
-    with turns.taken():
+    with turns:
         waiting = [start(turns, takers, waiting=number) for number in (1, 2, 3)]
         assert not any(taker.has_begun.is_set() for taker in waiting)
 
@@ -68,7 +68,7 @@ def test_turns_come_in_the_order_in_which_they_were_waited_for(takers: list[Take
 def test_who_has_waited_long_enough_goes_on_all_the_same(takers: list[Taker]) -> None:
     turns = Turns(1, patience=0.01)
 
-    with turns.taken():
+    with turns:
         impatient = Taker(turns)
         takers.append(impatient)
         assert impatient.has_begun.wait(DEADLINE)
@@ -96,5 +96,5 @@ def test_an_error_ends_a_turn() -> None:
     turns = Turns(1, patience=DEADLINE)
 
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError), turns.taken():
+        with pytest.raises(ZeroDivisionError), turns:
             1 / 0  # noqa: B018
