@@ -41,7 +41,15 @@ def app_with(maker: Maker, database_url: str, **settings: str) -> Flask:
         bypass = "nocache" in request.args
         part = request.args.get("part")
         place = _place if "place" in request.args else nullcontext
-        return kept(maker, package, part, packages=[package], bypass=bypass, place=place)
+        return kept(
+            maker,
+            package,
+            part,
+            packages=[package],
+            bypass=bypass,
+            place=place,
+            in_turn=place is nullcontext,
+        )
 
     return app
 
