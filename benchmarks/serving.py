@@ -39,8 +39,7 @@ from benchmarks.wrk import Load, load
 KEPT = {
     RECENT.path: "recent, as JSON",
     "/badge/{}.svg": "badge, as SVG",
-    SYSTEM.path: "series by system, br",
-    PAGE.path: "package's page, br",
+    **{endpoint.path: f"{endpoint.title}, br" for endpoint in SERIES_AND_PAGE},
     "/api/packages/{}/chart/system": "chart, as PNG",
 }
 BROTLI = "Accept-Encoding: br"
@@ -93,7 +92,7 @@ class Serving:
             self._compare(f"{endpoint.title}, made", usual[endpoint], made[endpoint], 10)
             title = f"{endpoint.title}, largest, made"
             self._compare(title, usual_largest[endpoint], made_largest[endpoint], 10)
-        for endpoint in (SYSTEM, PAGE):
+        for endpoint in SERIES_AND_PAGE:
             self._compare(f"{endpoint.title}, kept", usual[endpoint], kept[endpoint.path], 50)
         self._pace_kept(HELLO, "bare hello", "/", hello)
         self._pace_kept(SITE, "kept: recent", RECENT.path, kept[RECENT.path].rate)

@@ -1,4 +1,4 @@
-"""The statements that an app sends to its database."""
+"""The statements that an app sends to its database, and the connections that it has to it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from pypistats import reading
 from pypistats.extensions import db
@@ -48,3 +48,14 @@ def counted(app: Flask) -> Iterator[list[str]]:
     finally:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", note)
+
+
+def cut_connections() -> None:
+    """End all connections of the app, as a restart of the database does."""
+    with db.engine.connect() as connection:
+        connection.execute(
+            text(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where pid <> pg_backend_pid() and application_name = 'pypistats'"
+            )
+        )

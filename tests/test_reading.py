@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 
-from pypistats import queries, reading, store
-from pypistats.extensions import PREPARES, READS, db
-from pypistats.reading import execute, execute_prepared, snapshot
+from pypistats import queries, store
+from pypistats.extensions import READS, db
+from pypistats.reading import execute, snapshot
+from tests.statements import cut_connections
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -28,16 +28,6 @@ def count() -> int:
 def add(connection: Connection, name: str) -> None:
     connection.execute(text("insert into packages (name) values (:name)"), {"name": name})
     connection.commit()
-
-
-def cut_connections() -> None:
-    with db.engine.connect() as connection:
-        connection.execute(
-            text(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where pid <> pg_backend_pid() and application_name = 'pypistats'"
-            )
-        )
 
 
 def test_each_read_sees_what_is_committed(other: Connection) -> None:
@@ -138,91 +128,3 @@ def test_queries_work_in_a_snapshot() -> None:
     with snapshot():
         assert queries.revision().latest > 0
         assert queries.data_status().last_day is None
-
-
-PACKAGES = "select name from packages where name = :name or last_day = cast(:downloads as int)"
-
-
-def prepares() -> bool:
-    return db.engines[READS].get_execution_options()[PREPARES]
-
-
-def prepare_statements(*, on: bool) -> None:
-    db.engines[READS].update_execution_options(**{PREPARES: on})
-
-
-def prepared_names() -> list[str]:
-    return [name for (name,) in execute("select name from pg_prepared_statements order by 1")]
-
-
-def read_prepared(name: str) -> list[str]:
-    rows = execute_prepared(PACKAGES, name=name, downloads=-1)
-    return [found for (found,) in rows]
-
-
-@pytest.fixture
-def two_packages(app: Flask) -> Iterator[None]:
-    """Store packages, and have a connection that knows no statement yet."""
-    with app.app_context():
-        db.engines[READS].dispose()
-        with db.engine.connect() as connection:
-            add(connection, "p1")
-            add(connection, "p'%(x)s")
-    yield
-    with app.app_context():
-        prepare_statements(on=True)
-
-
-@pytest.mark.usefixtures("two_packages")
-def test_a_prepared_statement_is_planned_once_and_takes_its_values_each_time() -> None:
-    assert read_prepared("p1") == ["p1"]
-    assert read_prepared("p'%(x)s") == ["p'%(x)s"]
-    assert read_prepared("p2") == []
-    assert execute_prepared("select 2").scalar() == 2
-
-    first, second = prepared_names()
-    assert first != second
-
-
-@pytest.mark.usefixtures("two_packages")
-def test_nothing_is_prepared_where_that_is_off_or_a_transaction_is_open() -> None:
-    with snapshot():
-        assert read_prepared("p1") == ["p1"]
-    with store.transaction():
-        db.session.execute(text("update packages set name = 'p3' where name = 'p1'"))
-        assert read_prepared("p3") == ["p3"]
-        db.session.rollback()
-    prepare_statements(on=False)
-    assert read_prepared("p1") == ["p1"]
-
-    assert prepared_names() == []
-
-
-@pytest.mark.usefixtures("two_packages")
-def test_a_prepared_statement_outlives_a_cut_connection() -> None:
-    assert read_prepared("p1") == ["p1"]
-    cut_connections()
-    assert read_prepared("p1") == ["p1"]
-    assert len(prepared_names()) == 1
-
-
-@pytest.mark.usefixtures("two_packages")
-def test_a_session_that_knows_no_statement_any_more_ends_preparing(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    read_prepared("p1")
-    execute("deallocate all")
-
-    assert read_prepared("p1") == ["p1"]
-    assert not prepares()
-    assert "no statement is prepared any more" in caplog.text
-
-
-@pytest.mark.usefixtures("two_packages")
-def test_a_session_that_another_has_prepared_in_ends_preparing() -> None:
-    prepared = reading._prepared(PACKAGES)
-    execute(f"prepare {prepared.name} as select 1")
-
-    assert read_prepared("p1") == ["p1"]
-    assert not prepares()
-    assert db.engines[READS].pool.checkedout() == 0
