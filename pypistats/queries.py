@@ -30,6 +30,11 @@ RANKS = 10_000
 DAY_COLUMNS = ("with_mirrors", "without_mirrors", "python_minor", "system", "installer", "version")
 """What is stored for a package on a day."""
 
+AMONG_NEWEST = (
+    "day > (select max(day) from ingested_days where state <> 'missing') - cast(:days as int)"
+)
+"""The condition that a day is one of the newest `days`."""
+
 
 class PackageNotFoundError(LookupError):
     """The store has no package of that name."""
@@ -164,9 +169,8 @@ def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:
     joined = ", ".join(f"string_agg({name}::text, ',')" for name in ("day", *chosen))
     (row,) = execute_prepared(
         f"select {joined} from (select day, {', '.join(chosen)} from daily"
-        " where package_id = (select id from packages where name = :package) and day >"
-        " (select max(day) from ingested_days where state <> 'missing') - cast(:days as int)"
-        " order by day) days",
+        " where package_id = (select id from packages where name = :package)"
+        f" and {AMONG_NEWEST} order by day) days",
         package=package,
         days=days,
     )
@@ -184,8 +188,8 @@ def days_to_show(*, days: int) -> dict[str, bool]:
     They are ISO dates, ascending.
     """
     rows = execute(
-        "select day::text, state = 'suspect' from ingested_days where state <> 'missing' and day >"
-        " (select max(day) from ingested_days where state <> 'missing') - :days order by day",
+        "select day::text, state = 'suspect' from ingested_days"
+        f" where state <> 'missing' and {AMONG_NEWEST} order by day",
         days=days,
     )
     return dict(map(tuple, rows))
@@ -276,7 +280,7 @@ def day_marks(*, days: int) -> DayMarks:
 def package_info(package: str) -> PackageInfo | None:
     """Return what PyPI told of a package; None if it was not asked yet or knew nothing."""
     columns = ", ".join(PackageInfo._fields)
-    row = execute_prepared(
+    row = execute(
         f"select {columns} from package_info where package = :package and found", package=package
     ).one_or_none()
     if row is None:

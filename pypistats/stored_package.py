@@ -6,7 +6,14 @@ from typing import NamedTuple
 import orjson
 
 from pypistats.catalog import ALL_PACKAGES, Counts, PackageInfo
-from pypistats.queries import PackageNotFoundError, Recent, Revision, package_info_of
+from pypistats.queries import (
+    AMONG_NEWEST,
+    DAY_COLUMNS,
+    PackageNotFoundError,
+    Recent,
+    Revision,
+    package_info_of,
+)
 from pypistats.reading import execute_prepared
 
 
@@ -59,9 +66,7 @@ def stored_package(package: str, *, days: int) -> StoredPackage:
 
 
 def _written() -> str:
-    columns = ", ".join(
-        f"'[' || string_agg({column}::text, ',') || ']'" for column in PackageDays._fields[1:]
-    )
+    columns = ", ".join(f"'[' || string_agg({column}::text, ',') || ']'" for column in DAY_COLUMNS)
     info = ", ".join(f"i.{column}" for column in PackageInfo._fields)
     return (
         "select p.last_day, p.last_week, p.last_month, p.total,"
@@ -70,9 +75,7 @@ def _written() -> str:
         " select revision, changed_at from package_revisions where package = :all"
         " order by revision desc limit 1) r"
         f" cross join lateral (select string_agg(day::text, ' '), {columns} from"
-        " (select * from daily where package_id = p.id"
-        " and day > (select max(day) from ingested_days where state <> 'missing')"
-        " - cast(:days as int) order by day) ordered) d"
+        f" (select * from daily where package_id = p.id and {AMONG_NEWEST} order by day) ordered) d"
         " left join package_info i on i.package = p.name and i.found"
         " where p.name = :package"
     )
