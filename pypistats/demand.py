@@ -13,19 +13,18 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from celery import Celery
 from flask import Flask, Response, current_app, g, request
-from kombu.exceptions import OperationalError as QueueError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import TooManyRequests
 
-from pypistats import provision, store, wants
+from pypistats import messages, provision, store, wants
 from pypistats.catalog import ALL_PACKAGES, InvalidNameError, is_normal_name, normalize_name
 from pypistats.clock import utc_now
 from pypistats.errors import NotReadyError
 from pypistats.extensions import db
 from pypistats.limits import Cost, spend
+from pypistats.messages import Message, QueueError
 from pypistats.provision import Supply
 from pypistats.queries import PackageNotFoundError
 from pypistats.wants import Want
@@ -69,12 +68,6 @@ POLL_SECONDS = 0.2
 SOON, LATER = 2, 5
 """Seconds after which to ask again: when only the waiting was too much, and while it is fetched."""
 
-MESSAGE_SECONDS = 600
-"""How long a message may wait in the queue; the row in `wants` outlasts it."""
-
-HASTE = {"max_retries": 0, "socket_connect_timeout": 0.5, "socket_timeout": 0.5}
-"""How the queue is told: at once or not at all."""
-
 
 def register_demand(app: Flask) -> None:
     """Have what is asked for fetched, if there is a queue to ask by."""
@@ -107,25 +100,14 @@ class Demand:
 
 def send(wanted: Sequence[Want]) -> None:
     """Queue the tasks that fetch what is wanted. If there is no way to, it is due again later."""
-    _send([(TASKS[want.what], want.package) for want in wanted])
+    _send([Message(TASKS[want.what], [want.package]) for want in wanted])
 
 
-def _send(messages: Sequence[tuple[str, ...]]) -> None:
-    """Queue tasks, each with its arguments, and ask for no result: that would wait for Redis."""
-    celery: Celery = current_app.extensions["celery"]
+def _send(sent: Sequence[Message]) -> None:
     try:
-        with celery.connection_for_write(transport_options=HASTE) as connection:
-            for task, *arguments in messages:
-                celery.send_task(
-                    task,
-                    arguments,
-                    connection=connection,
-                    ignore_result=True,
-                    retry=False,
-                    expires=MESSAGE_SECONDS,
-                )
-    except (QueueError, OSError) as error:
-        told = ", ".join(" ".join(message) for message in messages)
+        messages.send(sent, current_app.config["REDIS_URL"])
+    except QueueError as error:
+        told = ", ".join(" ".join([message.task, *message.arguments]) for message in sent)
         logger.warning("%s can't be queued: %s", told, error)
 
 
@@ -242,7 +224,7 @@ def _check(package: str, supply: Supply) -> None:
     if supply.is_known is None and current_app.config["PYPI_URL"]:
         demand: Demand = current_app.extensions["demand"]
         if demand.due(NAMES_TASK, LATER):
-            _send([(NAMES_TASK,)])
+            _send([Message(NAMES_TASK)])
         raise NotReadyError("PyPI's list of names is being loaded.", retry_after=LATER)
     if not supply.is_known:
         raise PackageNotFoundError(package)

@@ -22,6 +22,7 @@ from kombu import Queue
 from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
+from pypistats.messages import DAYS_QUEUE, WANTED, WANTS_QUEUE
 from pypistats.sources import SourceError
 
 TASK_SECONDS = 600
@@ -35,11 +36,6 @@ MERCY_SECONDS = 60
 
 VISIBILITY_SECONDS = 2 * INGEST_SECONDS
 """After so long the queue takes a worker for lost and gives its messages to another."""
-
-DAYS_QUEUE, WANTS_QUEUE = "pypistats", "pypistats.wants"
-"""The queue of the schedule, and that of what visitors ask for, which comes after it."""
-
-WANTED = ("fetch-package", "refresh-package-info")
 
 _ROUTINE = (
     LOG_RECEIVED,

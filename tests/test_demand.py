@@ -19,9 +19,9 @@ from pypistats import create_app, ingest, pypi_store, store, tasks, tracked, wan
 from pypistats.demand import PACKAGE_RULES, Demand, _want
 from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
+from pypistats.messages import DAYS_QUEUE, WANTS_QUEUE
 from pypistats.sources import BudgetError, SourceError
 from pypistats.wants import Want
-from pypistats.workers import DAYS_QUEUE, WANTS_QUEUE
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.network import free_port
 

@@ -16,8 +16,8 @@ from pypistats import create_app, ingest, provision, pypi_store, queries, store
 from pypistats.demand import Demand
 from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
+from pypistats.messages import WANTS_QUEUE
 from pypistats.sources import SourceError
-from pypistats.workers import WANTS_QUEUE
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.network import free_port
 from tests.pipeline_processes import until
@@ -117,6 +117,7 @@ def test_pages_opened_together_are_asked_about_together_and_not_too_many(
     with site.app_context():
         ingest.ingest_day(DAY, FixedSource(*map(package_day, names)))
     monkeypatch.setattr("pypistats.demand.MOST_GATHERED", 3)
+    monkeypatch.setattr("pypistats.demand.GATHER_SECONDS", 60)
     for name in names:
         site.test_client().get(f"/packages/{name}").close()
 
