@@ -1,4 +1,4 @@
-"""How gunicorn serves the site; the settings are those of pypistats.config."""
+"""How gunicorn serves the site, where it is preferred to pypistats.server: same settings."""
 
 import gc
 import os

@@ -178,7 +178,7 @@ def request_often(port: int, path: str) -> float:
 
 
 def web_processes(port: int) -> list[psutil.Process]:
-    """Return gunicorn's processes."""
+    """Return the web processes."""
     listening = {
         connection.pid
         for connection in psutil.net_connections("tcp")

@@ -4,7 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 
-def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> tuple[bytes]:
-    """Answer hello."""
+def make_app() -> Callable[..., list[bytes]]:
+    """Return the app."""
+    return _hello
+
+
+def _hello(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
-    return (b"hello",)
+    return [b"hello"]

@@ -22,7 +22,8 @@ from benchmarks.database import Database, database
 from benchmarks.filled import DAY
 from benchmarks.names import fill, migrated_app
 from benchmarks.package_days import ALL_OF_PYPI, package_name
-from benchmarks.web import SITE, on_load_processor, pin, serving
+from benchmarks.web import on_load_processor, pin, serving
+from pypistats.server import SITE
 from pypistats.views.search import find
 
 SIZES = (6_000, 60_000, ALL_OF_PYPI)

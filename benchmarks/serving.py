@@ -1,7 +1,8 @@
 """What serving costs: `make bench-serving`, which needs `wrk` (Debian's package of that name).
 
 The Procfile's web process, a bare WSGI hello and a reference app written the usual way are loaded
-one after the other, under the same settings, with one worker each. The load comes from the last
+one after the other, under the same settings, with one worker each. The hello is served by gunicorn
+as well, which kept answers are compared with. The load comes from the last
 processor, all else runs on the first. Ratios are of one run; processor time is what /proc counts
 for the web processes, PostgreSQL and Valkey together.
 """
@@ -33,8 +34,9 @@ from benchmarks.endpoints import (
 from benchmarks.filled import filled
 from benchmarks.paced import Times, paced
 from benchmarks.package_days import ALL_OF_PYPI
-from benchmarks.web import HELLO, REFERENCE, SITE, pin, serving
+from benchmarks.web import HELLO, REFERENCE, Server, granian, gunicorn, pin, serving
 from benchmarks.wrk import Load, load
+from pypistats.server import SITE
 
 KEPT = {
     RECENT.path: "recent, as JSON",
@@ -86,7 +88,8 @@ class Serving:
         usual_largest = self._made(REFERENCE, "usual way, largest: {}", self._largest)
         made = self._made(SITE, "made: {}", self._asked)
         made_largest = self._made(SITE, "made, largest: {}", self._largest)
-        hello = self._hello()
+        hello = self._hello("bare hello, by gunicorn", gunicorn)
+        own_hello = self._hello("bare hello", granian, hello)
         kept = self._kept(hello)
         for endpoint in SERIES_AND_PAGE:
             self._compare(f"{endpoint.title}, made", usual[endpoint], made[endpoint], 10)
@@ -94,15 +97,15 @@ class Serving:
             self._compare(title, usual_largest[endpoint], made_largest[endpoint], 10)
         for endpoint in SERIES_AND_PAGE:
             self._compare(f"{endpoint.title}, kept", usual[endpoint], kept[endpoint.path], 50)
-        self._pace_kept(HELLO, "bare hello", "/", hello)
+        self._pace_kept(HELLO, "bare hello", "/", own_hello)
         self._pace_kept(SITE, "kept: recent", RECENT.path, kept[RECENT.path].rate)
         for endpoint in (RECENT, SYSTEM, PAGE):
             self._pace_made(endpoint, made[endpoint].rate)
 
-    def _hello(self) -> float:
+    def _hello(self, title: str, server: Server, other: float | None = None) -> float:
         """Return the requests a second of an app that does nothing."""
-        with serving(HELLO, self._database) as hello:
-            return _row("bare hello", load(hello, ["/"], self._seconds)).rate
+        with serving(HELLO, self._database, server=server) as hello:
+            return _row(title, load(hello, ["/"], self._seconds), other).rate
 
     def _made(self, app: str, title: str, packages: Sequence[str]) -> dict[Endpoint, Load]:
         """Measure an app's uncached answers, and judge those of the site."""

@@ -17,7 +17,8 @@ from benchmarks.database import database
 from benchmarks.filled import DAY
 from benchmarks.names import fill, migrated_app
 from benchmarks.package_days import ALL_OF_PYPI, package_name
-from benchmarks.web import SITE, Web, pin, serving
+from benchmarks.web import Web, pin, serving
+from pypistats.server import SITE
 
 MIB = 2**20
 MADE, KEPT = 0.3, 0.05

@@ -13,7 +13,8 @@ from benchmarks.bars import Bars
 from benchmarks.endpoints import COMMON, ENDPOINTS, Endpoint, common_names, made, read_from_disk
 from benchmarks.filled import filled
 from benchmarks.package_days import ALL_OF_PYPI
-from benchmarks.web import SITE, pin, serving
+from benchmarks.web import pin, serving
+from pypistats.server import SITE
 
 GROWTH = 1.25
 """What the largest may cost in the smallest's place: runs differ by so much among themselves."""

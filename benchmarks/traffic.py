@@ -32,10 +32,11 @@ from benchmarks.traffic_client import Notes, Plan, Request
 from benchmarks.traffic_report import Span, report, report_rates
 from benchmarks.traffic_truth import SERIES, Judge
 from benchmarks.traffic_usage import Usage
-from benchmarks.web import SITE, Web, serving
+from benchmarks.web import Web, serving
 from pypistats import create_app, store
 from pypistats.catalog import ALL_PACKAGES
 from pypistats.extensions import db
+from pypistats.server import SITE
 
 NEW_DAY = DAY + dt.timedelta(days=1)
 SCRIPTS, BROWSERS = "gzip, deflate", "gzip, br"

@@ -64,7 +64,7 @@ class Usage:
         chrome = [each for worker in self._web.workers() for each in worker.children(True)]
         valkey = [each for each in psutil.Process().children() if "valkey" in each.name()]
         return {
-            "web": _seconds([self._web.gunicorn, *self._web.workers()]),
+            "web": _seconds([self._web.server, *self._web.workers()]),
             "Chrome": _seconds(chrome),
             "PostgreSQL": self._web.database.cpu_seconds(),
             "Valkey": _seconds(valkey),

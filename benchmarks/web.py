@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,18 +17,31 @@ from pypistats.embedded import ValkeyServer
 from tests.network import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
-SITE, HELLO = "pypistats:create_app()", "benchmarks.hello:app"
-REFERENCE = "benchmarks.reference_app:create_app()"
+HELLO, REFERENCE = "benchmarks.hello:make_app", "benchmarks.reference_app:create_app"
 
 _UNLIMITED = {f"RATE_LIMIT_{what}": "off" for what in ("CACHED", "COMPUTED", "RENDER", "FETCH")}
 """Settings without which one address could not send the load of thousands."""
 
 
+Server = Callable[[str], list[str]]
+"""Returns the command that serves an app, named as `MODULE:FUNCTION`."""
+
+
+def granian(app: str) -> list[str]:
+    """Serve as the Procfile does."""
+    return [sys.executable, "-m", "pypistats.server", app]
+
+
+def gunicorn(app: str) -> list[str]:
+    """Serve as gunicorn.conf.py says, with the same settings."""
+    return [sys.executable, "-m", "gunicorn", f"{app}()"]
+
+
 class Web(NamedTuple):
-    """A running gunicorn, and what it works with; `started` is the seconds until it answered."""
+    """A running server, and what it works with; `started` is the seconds until it answered."""
 
     url: str
-    gunicorn: psutil.Process
+    server: psutil.Process
     database: Database
     started: float
 
@@ -42,7 +55,7 @@ class Web(NamedTuple):
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that answer."""
-        return self.gunicorn.children()
+        return self.server.children()
 
     def memory(self) -> int:
         """Return the bytes that the largest worker has in memory, shared ones included."""
@@ -70,8 +83,15 @@ def load_processor() -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def serving(app: str, database: Database, *, workers: int = 1, **settings: str) -> Iterator[Web]:
-    """Run gunicorn for the time, with so many workers, and an empty Valkey."""
+def serving(
+    app: str,
+    database: Database,
+    *,
+    workers: int = 1,
+    server: Server = granian,
+    **settings: str,
+) -> Iterator[Web]:
+    """Run a server for the time, with so many workers, and an empty Valkey."""
     port = free_port()
     with _valkey() as redis_url:
         environ = {
@@ -86,10 +106,9 @@ def serving(app: str, database: Database, *, workers: int = 1, **settings: str) 
             **_UNLIMITED,
             **settings,
         }
-        gunicorn = Path(sys.executable).parent / "gunicorn"
         begin = time.perf_counter()
         with subprocess.Popen(
-            [gunicorn, app], cwd=ROOT, env=environ, stderr=subprocess.DEVNULL
+            server(app), cwd=ROOT, env=environ, stderr=subprocess.DEVNULL
         ) as process:
             try:
                 url = f"http://127.0.0.1:{port}"

@@ -320,10 +320,10 @@ SETTINGS = (
     Setting(
         "HOST",
         "0.0.0.0",  # noqa: S104
-        "the address gunicorn listens on; `make run` sets 127.0.0.1",
+        "the address that `web` listens on; `make run` sets 127.0.0.1",
     ),
-    Setting("PORT", "5000", "the port gunicorn listens on", _whole_number(1, 65_535)),
-    Setting("WEB_CONCURRENCY", "2", "gunicorn's worker processes", _whole_number(1, 1_000)),
+    Setting("PORT", "5000", "the port that `web` listens on", _whole_number(1, 65_535)),
+    Setting("WEB_CONCURRENCY", "2", "the web processes that answer", _whole_number(1, 1_000)),
     Setting("WORKER_CONCURRENCY", "2", "tasks that `worker` does at once", _whole_number(1, 1_000)),
     Setting("WEB_THREADS", "20", "threads in each worker process", _whole_number(1, 1_000)),
 )

@@ -155,11 +155,12 @@ class Prepared:
         cache_control = front.cache_control(self._policy)
         if self._status == "200 OK" and _is_unmodified(environ, variant.etag, answer.modified):
             start_response("304 Not Modified", [*variant.unmodified_headers, cache_control, *own])
-            return ()
+            return []
         start_response(self._status, [*variant.headers, cache_control, *own])
         if environ["REQUEST_METHOD"] == "HEAD":
-            return ()
-        return (body,)
+            return []
+        # A list, since granian sends any other iterable piece by piece.
+        return [body]
 
     def _prepare(self, answer: Answer, encoding: str, length: int) -> "_Variant":
         """Write an answer's headers."""

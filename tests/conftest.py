@@ -103,7 +103,7 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def server_url(app: Flask) -> Iterator[str]:
-    """Serve the app with gunicorn, for clients that speak HTTP."""
+    """Serve the app as the Procfile does, for clients that speak HTTP."""
     with served(app) as url:
         yield url
 

@@ -1,7 +1,7 @@
 """`make demo-bigquery`: log lines of downloads, through BigQuery's emulator, to the running site.
 
 Parses log lines with PyPI's own parser, multiplies the rows over packages and days, loads them into
-the emulator, runs `flask ingest` and gunicorn, and compares every number that the API and the
+the emulator, runs `flask ingest` and the server, and compares every number that the API and the
 pages give with a count of the rows. `--serve` keeps the site running.
 """
 
@@ -109,7 +109,7 @@ def _flask(environ: dict[str, str], *arguments: str) -> None:
 def _site(environ: dict[str, str], port: int) -> Iterator[str]:
     """Run the site as in production; give its address."""
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "gunicorn", "--log-level", "warning", "pypistats:create_app()"]
+    command = [sys.executable, "-m", "pypistats.server"]
     settings = {"HOST": "127.0.0.1", "PORT": str(port)}
     process = subprocess.Popen(command, env=environ | settings, cwd=ROOT)
     try:

@@ -1,4 +1,4 @@
-"""The site with more pages, for gunicorn to serve: pictures drawn anew, kept, and a stuck one."""
+"""The site with more pages, to be served: pictures drawn anew, kept, and a stuck one."""
 
 import os
 from pathlib import Path

@@ -45,9 +45,9 @@ def emptied(app: Flask) -> Iterator[None]:
 
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
-    """Serve the app's database with gunicorn; give its address."""
+    """Serve the app's database as the Procfile does; give its address."""
     port = free_port()
-    command = [Path(sys.executable).parent / "gunicorn", "pypistats:create_app()"]
+    command = [sys.executable, "-m", "pypistats.server"]
     environ = {
         "DATABASE_URL": app.config["DATABASE_URL"],
         "REVISION_SECONDS": "0",

@@ -13,6 +13,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 from pathlib import Path
 
 import orjson
@@ -87,14 +88,14 @@ def billed(bigquery_emulator: Emulator, pypi: ScriptedServer) -> Iterator[tuple[
     proxy.close()
 
 
-def ask(site: Launch, path: str) -> tuple[int, bytes, dict[str, str]]:
+def ask(site: Launch, path: str) -> tuple[int, bytes, Message]:
     """Ask once; return the status, the body and the headers."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{site.port}{path}", timeout=60) as response:
-            return response.status, response.read(), dict(response.headers)
+            return response.status, response.read(), response.headers
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, error.read(), dict(error.headers)
+            return error.code, error.read(), error.headers
 
 
 def ask_until_answered(site: Launch, path: str) -> tuple[list[int], bytes]:

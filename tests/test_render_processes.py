@@ -1,4 +1,4 @@
-"""Chrome under gunicorn, as real processes: nothing outlives the server, no one waits in vain."""
+"""Chrome in a server, as real processes: nothing outlives the server, no one waits in vain."""
 
 import contextlib
 import os
@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 from pathlib import Path
 
 import psutil
@@ -24,15 +25,15 @@ PATIENT = 120
 
 
 class Server:
-    """A gunicorn, with the folder that its Chromes have for temporary files."""
+    """A server, with the folder that its Chromes have for temporary files."""
 
-    def __init__(self, folder: Path, database_url: str, *options: str, **environ: str) -> None:
+    def __init__(self, folder: Path, database_url: str, **environ: str) -> None:
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
         self.notes = folder / "notes"
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         self.process = subprocess.Popen(
-            [Path(sys.executable).parent / "gunicorn", *options, "tests.drawing_app:make_app()"],
+            [sys.executable, "-m", "pypistats.server", "tests.drawing_app:make_app"],
             cwd=ROOT,
             env={
                 "DATABASE_URL": database_url,
@@ -48,13 +49,13 @@ class Server:
         )
         wait_for(f"{self.url}/health")
 
-    def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
+    def get(self, path: str) -> tuple[int, Message, bytes]:
         try:
             with urllib.request.urlopen(self.url + path, timeout=PATIENT) as answer:
-                return answer.status, dict(answer.headers), answer.read()
+                return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, dict(error.headers), error.read()
+                return error.code, error.headers, error.read()
 
     @property
     def workers(self) -> list[psutil.Process]:
@@ -81,11 +82,11 @@ Serve = Callable[..., Server]
 
 @pytest.fixture
 def serve(database_url: str, tmp_path: Path) -> Iterator[Serve]:
-    """Give a function that starts a gunicorn."""
+    """Give a function that starts a server."""
     servers: list[Server] = []
 
-    def serve(*options: str, **environ: str) -> Server:
-        servers.append(Server(tmp_path, database_url, *options, **environ))
+    def serve(**environ: str) -> Server:
+        servers.append(Server(tmp_path, database_url, **environ))
         return servers[-1]
 
     yield serve
@@ -141,8 +142,8 @@ def test_nothing_is_left_of_a_worker_that_is_killed_while_it_draws(serve: Serve)
     assert server.get("/test/picture")[0] == 200
 
 
-def test_with_a_preloaded_app_each_worker_has_a_chrome_of_its_own(serve: Serve) -> None:
-    server = serve("--preload", WEB_CONCURRENCY="2")
+def test_each_worker_has_a_chrome_of_its_own(serve: Serve) -> None:
+    server = serve(WEB_CONCURRENCY="2")
 
     server.draw_in_each_worker()
 

@@ -215,7 +215,7 @@ def test_an_endpoint_can_be_tried(open_tab: OpenTab, server_url: str) -> None:
     expect(form.get_by_role("status").locator("pre")).to_contain_text('"last_week": 54')
     form.get_by_label("package").fill("unheard-of")
     form.get_by_role("button", name="Try it").click()
-    expect(form.get_by_role("status")).to_contain_text("404 NOT FOUND")
+    expect(form.get_by_role("status")).to_contain_text("404 Not Found")
     tab.errors.clear()
 
 

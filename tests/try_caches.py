@@ -22,6 +22,7 @@ from tests.web_processes import PATIENCE, Client, Reply, Web, at_once, get
 
 DOCS = Path(__file__).parent.parent / "docs"
 NAMES = [f"package-{n}" for n in range(60)]
+FORGED = ("X-Forwarded-For", "X_Forwarded_For", "X_Forwarded-For", "X-Forwarded_For")
 MANY = "/api/packages/" + ",".join(NAMES) + "/recent"
 
 
@@ -80,10 +81,10 @@ def cached(
         folder.chmod(0o755)
         log = folder / "asked"
         web = Web(
-            "tests.passing_app:make_app()",
+            "tests.passing_app:make_app",
             DATABASE_URL=database,
             TRUSTED_PROXIES="1",
-            GUNICORN_CMD_ARGS=f"--access-logfile {log} --access-logformat '%(s)s %(U)s'",
+            ASKED=str(log),
             **{"WEB_CONCURRENCY": "2"} | environ,
         )
         port = free_port()
@@ -201,14 +202,15 @@ def test_the_client_is_who_the_cache_sees_whatever_it_says(
     limited = {"RATE_LIMIT_COMPUTED": "3/86400", "WEB_CONCURRENCY": "1"}
     with cached(command, database, **limited) as cache:
 
-        def statuses(address: str, first: int, **headers: str) -> list[int]:
+        def statuses(address: str, first: int, **forged: str) -> list[int]:
             with contextlib.closing(Client(cache.port, address=address)) as client:
                 paths = [f"/badge/{name}.svg" for name in NAMES[first : first + 10]]
-                return [client.ask(path, **headers).status for path in paths]
+                return [client.ask(path, as_named=forged).status for path in paths]
 
         assert 429 in statuses("127.0.0.1", 0)
-        assert set(statuses("127.0.0.1", 10, X_Forwarded_For="192.0.2.7")) == {429}
-        assert statuses("127.0.0.2", 20, X_Forwarded_For="127.0.0.1")[0] == 200
+        for name in FORGED:
+            assert set(statuses("127.0.0.1", 10, **{name: "192.0.2.7"})) == {429}
+        assert statuses("127.0.0.2", 20, **{"X-Forwarded-For": "127.0.0.1"})[0] == 200
 
 
 @pytest.mark.parametrize("command", [nginx, varnish])

@@ -7,14 +7,16 @@ import shlex
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import psutil
 from honcho.environ import parse_procfile
 
+from pypistats.server import SITE
 from tests.network import free_port, wait_for
 
 ROOT = Path(__file__).parent.parent
@@ -44,10 +46,16 @@ class Client:
         self.port: int = self._connection.sock.getsockname()[1]
         """The client's own end of the connection."""
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> Reply:
-        """Ask for a path; an underscore in a header's name stands for a dash."""
+    def ask(
+        self,
+        path: str,
+        method: str = "GET",
+        as_named: Mapping[str, str] = MappingProxyType({}),
+        **headers: str,
+    ) -> Reply:
+        """Ask for a path; an underscore in a name of `headers` stands for a dash."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._connection.request(method, path, headers=named)
+        self._connection.request(method, path, headers=named | dict(as_named))
         answer = self._connection.getresponse()
         received = {name.lower(): value for name, value in answer.getheaders()}
         return Reply(answer.status, received, answer.read())
@@ -65,12 +73,12 @@ def get(port: int, path: str, **headers: str) -> Reply:
 class Web:
     """The Procfile's `web` with its worker processes, from the start to `end`."""
 
-    def __init__(self, app: str = "pypistats:create_app()", **environ: str) -> None:
+    def __init__(self, app: str = SITE, **environ: str) -> None:
         self.port = free_port()
         programs = Path(sys.executable).parent
         command = shlex.split(parse_procfile((ROOT / "Procfile").read_text()).processes["web"])
         self._process = subprocess.Popen(
-            [*command[:-1], app],
+            [*command, app],
             cwd=ROOT,
             env={
                 "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
@@ -100,6 +108,19 @@ class Web:
         for process in [psutil.Process(self._process.pid), *self.workers]:
             process.kill()
         self._process.wait()
+
+    def kill_first(self) -> None:
+        """End the process that has started the others."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Ask the first process to end."""
+        self._process.terminate()
+
+    def ended(self) -> int:
+        """Wait for the end of the first process; return its exit code."""
+        return self._process.wait(PATIENCE)
 
     def end(self) -> None:
         self._process.terminate()

@@ -1,0 +1,108 @@
+"""Serves the site, as the Procfile's `web` does: `python -m pypistats.server [MODULE:FUNCTION]`.
+
+The function makes the app; the site's own is the default. The settings are those of
+pypistats.config. HTTP is granian's, in Rust; the app answers in threads of each worker process.
+"""
+
+import functools
+import gc
+import importlib
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import Server
+
+from pypistats.config import ConfigError, load_config
+
+SITE = "pypistats:create_app"
+
+IDLE_SECONDS = 95
+"""How long a connection is kept on which nothing is asked: longer than the proxies in front do, so
+that they never use a closed one. Heroku's keeps them for 90."""
+
+STOP_SECONDS = 30
+"""How long answers that have begun may take to end when the server is stopped."""
+
+MOST_HEADER_BYTES = 32 * 1024
+"""A request's first line and headers. The app refuses what is too long for an address itself."""
+
+WAITING = 512
+"""Requests that a process takes; they wait for its threads, and later ones for a place here."""
+
+Application = Callable[..., Any]
+
+
+def main(app: str = SITE) -> None:
+    """Serve until told to stop. A setting that can't be, or an address that is in use, ends it."""
+    try:
+        config = load_config(os.environ)
+    except ConfigError as error:
+        sys.exit(f"{error}")
+    _require_free(config["HOST"], config["PORT"])
+    # The app is made once, before the workers part: they start at once and share its memory. It
+    # opens no connection and starts no thread before its first request.
+    multiprocessing.set_start_method("fork")
+    make(app)
+    # The garbage collector would copy the pages of what the app consists of.
+    gc.collect()
+    gc.freeze()
+    server = Server(
+        app,
+        address=config["HOST"],
+        port=config["PORT"],
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        workers=config["WEB_CONCURRENCY"],
+        blocking_threads=config["WEB_THREADS"],
+        backpressure=WAITING,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=IDLE_SECONDS * 1000, max_buffer_size=MOST_HEADER_BYTES
+        ),
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+        log_level=LogLevels.error,
+    )
+    server.serve(target_loader=_in_worker)
+
+
+@functools.cache
+def make(app: str) -> Application:
+    """Return the app that a function makes, named as `MODULE:FUNCTION`."""
+    module, _, function = app.partition(":")
+    made: Application = getattr(importlib.import_module(module), function)()
+    return made
+
+
+def _in_worker(app: str) -> Application:
+    """Return the app in a worker process, which ends when the one that started it is gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end_with_parent() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    return make(app)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Exit if something listens there: the workers' sockets would share the address with it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        sys.exit(f"can't listen: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

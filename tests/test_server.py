@@ -1,0 +1,134 @@
+"""The server as real processes: how it starts, what becomes of its processes, how it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.network import free_port, wait_for
+from tests.pipeline_processes import until
+from tests.web_processes import PATIENCE, Client, Web, get
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def web(database_url: str) -> Iterator[Web]:
+    web = Web("tests.waiting_app:make_app", DATABASE_URL=database_url, WEB_CONCURRENCY="2")
+    yield web
+    web.end()
+
+
+def start(**environ: str) -> "subprocess.CompletedProcess[str]":
+    """Start a server that can't run."""
+    return subprocess.run(
+        [sys.executable, "-m", "pypistats.server"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOST": "127.0.0.1", **environ},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def test_an_address_that_is_in_use_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        done = start(PORT=str(port), DATABASE_URL="postgresql://127.0.0.1:1/none")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("can't listen: Address already in use")
+    assert str(port) in done.stderr
+
+
+def test_a_setting_that_cannot_be_is_told() -> None:
+    done = start(PORT="0", DATABASE_URL="postgresql://127.0.0.1:1/none")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("PORT can't be what it is set to: ")
+
+
+def test_a_worker_that_was_killed_is_replaced_and_the_other_answers_meanwhile(web: Web) -> None:
+    killed, other = web.workers
+    killed.kill()
+
+    until(lambda: killed not in web.workers and len(web.workers) == 2, "there is another worker")
+
+    assert other in web.workers
+    assert [get(web.port, "/health").status for _time in range(20)] == [200] * 20
+
+
+def test_the_workers_end_when_the_process_that_started_them_is_killed(web: Web) -> None:
+    workers = web.workers
+
+    web.kill_first()
+
+    until(lambda: not any(worker.is_running() for worker in workers), "all have ended")
+
+
+def test_an_answer_that_has_begun_is_sent_when_the_server_is_told_to_stop(web: Web) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(get, web.port, "/test/wait")
+        until(lambda: get(web.port, "/test/waiting").body == b"1", "it has begun")
+        web.stop()
+
+        assert answer.result().body == b"waited"
+    assert web.ended() == 0
+
+
+def test_a_connection_is_kept_and_both_kinds_of_answers_come_on_it(web: Web) -> None:
+    client = Client(web.port)
+
+    replies = [client.ask("/health"), client.ask("/robots.txt"), client.ask("/robots.txt", "HEAD")]
+
+    assert [reply.status for reply in replies] == [200, 200, 200]
+    assert replies[2].body == b""
+    assert replies[2].headers["content-length"] == str(len(replies[1].body))
+    client.close()
+
+
+def test_a_request_that_is_no_http_is_refused(web: Web) -> None:
+    with socket.create_connection(("127.0.0.1", web.port), PATIENCE) as connection:
+        connection.sendall(b"hello\r\n\r\n")
+
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+def test_headers_that_are_too_long_are_refused(web: Web) -> None:
+    assert get(web.port, "/health", X_Long="a" * 60_000).status == 431
+
+
+def test_a_long_address_is_answered_by_the_site_itself(web: Web) -> None:
+    reply = get(web.port, f"/api/packages/{'a' * 9_000}/recent")
+
+    assert (reply.status, reply.headers["content-type"]) == (404, "application/json")
+
+
+def test_gunicorn_serves_the_site_too(database_url: str) -> None:
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "pypistats:create_app()"],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "DATABASE_URL": database_url,
+            "HOST": "127.0.0.1",
+            "PORT": str(port),
+        },
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/health")
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/robots.txt") as answer:
+                assert answer.headers["Server"] == "gunicorn"
+        finally:
+            process.send_signal(signal.SIGTERM)
