@@ -35,8 +35,8 @@ STOP_SECONDS = 30
 MOST_HEADER_BYTES = 32 * 1024
 """A request's first line and headers. The app refuses what is too long for an address itself."""
 
-WAITING = 512
-"""Requests that a process takes; they wait for its threads, and later ones for a place here."""
+CONNECTIONS = 900
+"""Connections that a process holds at most, idle ones included. Often it may open 1,024 files."""
 
 Application = Callable[..., Any]
 
@@ -63,7 +63,7 @@ def main(app: str = SITE) -> None:
         http=HTTPModes.http1,
         workers=config["WEB_CONCURRENCY"],
         blocking_threads=config["WEB_THREADS"],
-        backpressure=WAITING,
+        backpressure=CONNECTIONS,
         http1_settings=HTTP1Settings(
             header_read_timeout=IDLE_SECONDS * 1000, max_buffer_size=MOST_HEADER_BYTES
         ),

@@ -1,5 +1,6 @@
 """The server as real processes: how it starts, what becomes of its processes, how it ends."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -22,6 +23,13 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture
 def web(database_url: str) -> Iterator[Web]:
     web = Web("tests.waiting_app:make_app", DATABASE_URL=database_url, WEB_CONCURRENCY="2")
+    yield web
+    web.end()
+
+
+@pytest.fixture
+def one_process(database_url: str) -> Iterator[Web]:
+    web = Web(DATABASE_URL=database_url, WEB_CONCURRENCY="1")
     yield web
     web.end()
 
@@ -94,6 +102,15 @@ def test_a_connection_is_kept_and_both_kinds_of_answers_come_on_it(web: Web) -> 
     assert replies[2].body == b""
     assert replies[2].headers["content-length"] == str(len(replies[1].body))
     client.close()
+
+
+def test_hundreds_of_idle_connections_keep_nobody_out(one_process: Web) -> None:
+    with contextlib.ExitStack() as stack:
+        for _client in range(800):
+            client = stack.enter_context(contextlib.closing(Client(one_process.port)))
+            assert client.ask("/health").status == 200
+
+        assert get(one_process.port, "/health").status == 200
 
 
 def test_a_request_that_is_no_http_is_refused(web: Web) -> None:
