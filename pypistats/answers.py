@@ -12,22 +12,24 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import orjson
 from flask import Flask, Response, copy_current_request_context, current_app, request
-from sqlalchemy.engine import make_url
+from flask_caching import Cache
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator
 
 from pypistats import encodings, queries
 from pypistats.errors import ParameterError
-from pypistats.extensions import cache
 from pypistats.front import DATA, STALE, Environ, Front, Policy, Prepared, StartResponse
 from pypistats.kept import Answer, AnswerKeeper, Content, Place, Scope, Shelf
 from pypistats.limits import Cost, admit, spend
 from pypistats.queries import PackageNotFoundError
 from pypistats.revision import RevisionWatch
 from pypistats.shared_cache import SharedCache
+
+cache = Cache(with_jinja2_ext=False, config={"CACHE_TYPE": "pypistats.shared_cache.SharedCache"})
 
 NO_STORE = "no-store"
 MOMENT = "public, max-age=60, s-maxage=60"
@@ -119,7 +121,8 @@ class Answers:
         for path in _files(self._app):
             digest.update(path.read_bytes())
         config = self._app.config
-        database = make_url(config["DATABASE_URL"]).set(password=None)
+        address = urlsplit(config["DATABASE_URL"])
+        database = address.netloc.rpartition("@")[2], address.path, address.query
         digest.update(repr([database, *(config[name] for name in _ANSWER_SETTINGS)]).encode())
         return digest.hexdigest()
 

@@ -13,16 +13,14 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import psycopg2
 from flask import Flask, Response, current_app, g, request
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import TooManyRequests
 
-from pypistats import messages, provision, store, wants
+from pypistats import messages, provision, wants
 from pypistats.catalog import ALL_PACKAGES, InvalidNameError, is_normal_name, normalize_name
 from pypistats.clock import utc_now
 from pypistats.errors import NotReadyError
-from pypistats.extensions import db
 from pypistats.limits import Cost, spend
 from pypistats.messages import Message, QueueError
 from pypistats.provision import Supply
@@ -119,8 +117,7 @@ def want_info(packages: Sequence[str]) -> None:
     due = provision.info_due(packages, older_than=INFO_AGE)
     if not due:
         return
-    with store.transaction():
-        ours = wants.add([Want(INFO, package) for package in due])
+    ours = wants.add([Want(INFO, package) for package in due])
     if ours:
         send(ours)
 
@@ -168,7 +165,7 @@ class PageWatch:
             try:
                 with self._app.app_context():
                     want_info(sorted(opened))
-            except (DBAPIError, PoolTimeoutError) as error:
+            except psycopg2.Error as error:
                 told = ", ".join(sorted(opened))
                 logger.warning("what PyPI tells of %s can't be asked for: %s", told, error)
 
@@ -187,11 +184,7 @@ def _before_package() -> None:
         # The view says so, or it is several names, none of which is waited for.
         return
     if package != ALL_PACKAGES:
-        try:
-            _provide(package)
-        finally:
-            # The view begins anew, with reads of one moment that has all that was fetched.
-            db.session.remove()
+        _provide(package)
 
 
 def _provide(package: str) -> None:
@@ -248,18 +241,16 @@ def _seconds_until(moment: dt.datetime | None) -> int:
 def _want(package: str) -> None:
     """Have a package fetched; whoever is the first to want it spends from its own quota."""
     want = Want(PACKAGE, package)
-    with store.transaction():
-        if not wants.add([want]):
-            return
-        if provision.supply(package).is_fresh:
-            # It came after this request had looked.
-            wants.finish(want)
-            return
+    if not wants.add([want]):
+        return
+    if provision.supply(package).is_fresh:
+        # It came after this request had looked.
+        wants.finish(want)
+        return
     try:
         spend(Cost.FETCH)
     except TooManyRequests:
-        with store.transaction():
-            wants.finish(want)
+        wants.finish(want)
         raise
     send([want])
 
@@ -280,8 +271,6 @@ def _wait(package: str) -> None:
     try:
         end = time.monotonic() + current_app.config["ON_DEMAND_WAIT"]
         while time.monotonic() < end:
-            # The connection goes back while nothing is asked.
-            db.session.remove()
             time.sleep(POLL_SECONDS)
             supply = provision.supply(package)
             if supply.is_stored:

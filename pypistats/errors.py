@@ -7,9 +7,8 @@ import logging
 import re
 from typing import NamedTuple
 
+import psycopg2
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -53,6 +52,16 @@ class NotReadyError(Exception):
         self.retry_after = retry_after
 
 
+_FAULTS = (
+    psycopg2.DataError,
+    psycopg2.IntegrityError,
+    psycopg2.InternalError,
+    psycopg2.NotSupportedError,
+    psycopg2.ProgrammingError,
+)
+"""Errors of a statement; the others are those of a connection."""
+
+
 class ErrorDocument(NamedTuple):
     """What an error says; `parameter` is the one at fault, None where none is."""
 
@@ -69,9 +78,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(PackageNotFoundError, _package_not_found)
     app.register_error_handler(NotReadyError, _not_ready)
     app.register_error_handler(RenderUnavailableError, _render_unavailable)
-    for unreachable in (OperationalError, PoolTimeoutError):
-        app.register_error_handler(unreachable, _database_error)
-    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(psycopg2.Error, _database_error)
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -117,11 +124,9 @@ def _why_not_here(package: str) -> str:
     return "There is no package named '{}' here."
 
 
-def _database_error(error: DBAPIError | PoolTimeoutError) -> Response:
+def _database_error(error: psycopg2.Error) -> Response:
     """Tell an unreachable database, which comes back, from a statement that failed."""
-    if isinstance(error, DBAPIError) and not (
-        isinstance(error, OperationalError) or error.connection_invalidated
-    ):
+    if isinstance(error, _FAULTS):
         logger.error("%s: a statement failed", request.path, exc_info=error)
         return _http_error(InternalServerError())
     logger.error("%s: the database is out of reach: %s", request.path, _first_line(error))

@@ -1,10 +1,12 @@
-"""The Flask extensions, unbound: `create_app` binds them."""
+"""The Flask extensions of what writes, unbound: `create_app` binds them.
+
+A web process only reads, and does without: to import them takes 30 MiB.
+"""
 
 from typing import Any
 
 from celery import Celery, Task
 from flask import Flask
-from flask_caching import Cache
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
@@ -12,12 +14,6 @@ from sqlalchemy.orm import DeclarativeBase
 class Base(DeclarativeBase):
     """The base of the typed models."""
 
-
-cache = Cache(with_jinja2_ext=False, config={"CACHE_TYPE": "pypistats.shared_cache.SharedCache"})
-READS = "reads"
-"""The engine that reads go through; `create_app` sets it up."""
-PREPARES = "pypistats_prepares"
-"""The engine's option that has statements prepared that are sent often."""
 
 db = SQLAlchemy(model_class=Base)
 

@@ -10,8 +10,6 @@ from typing import Any
 import click
 from flask import Flask
 
-from pypistats.extensions import db
-
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 
 
@@ -34,6 +32,8 @@ class _Migrations:
 
     def __getattr__(self, name: str) -> Any:
         from flask_migrate import Migrate  # noqa: PLC0415
+
+        from pypistats.extensions import db  # noqa: PLC0415
 
         Migrate(self._app, db, str(FOLDER))
         return getattr(self._app.extensions["migrate"], name)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import text
 
 from pypistats.catalog import (
     ALL_PACKAGES,
@@ -21,8 +20,7 @@ from pypistats.catalog import (
     PackageInfo,
     Period,
 )
-from pypistats.extensions import db
-from pypistats.reading import execute, execute_prepared
+from pypistats.reading import execute, execute_prepared, stream
 
 RANKS = 10_000
 """Ranks that are told: to count further would cost more than all else on a page."""
@@ -337,13 +335,14 @@ def stored_days(since: dt.date, until: dt.date) -> Iterator[PackageDay]:
     """
     for offset in range((until - since).days + 1):
         day = since + dt.timedelta(days=offset)
-        statement = text(
+        rows = stream(
             "select d.day, p.name, with_mirrors, without_mirrors, python_minor, system, installer,"
             " version from daily d join packages p on p.id = d.package_id"
-            " where d.day = :day and p.name <> :all order by p.name"
-        ).execution_options(yield_per=5_000)
-        for row in db.session.execute(statement, {"day": day, "all": ALL_PACKAGES}):
-            yield PackageDay(*row)
+            " where d.day = :day and p.name <> :all order by p.name",
+            day=day,
+            all=ALL_PACKAGES,
+        )
+        yield from map(PackageDay._make, rows)
 
 
 def schema_revision() -> str | None:

@@ -39,8 +39,7 @@ def refresh() -> bool:
     They are of one state of the data, and loaders go on meanwhile. While another process makes
     them, that is left to it.
     """
-    with store.transaction():
-        db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    with store.transaction(isolation="REPEATABLE READ"):
         revision = _take_outdated()
         if revision is None:
             return False

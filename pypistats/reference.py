@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-import yaml
-
 Node = Mapping[str, Any]
 
 SAMPLE_TEXT = "…"
@@ -58,6 +56,9 @@ class Endpoint(NamedTuple):
 
 def read_endpoints(path: Path) -> tuple[Endpoint, ...]:
     """Return the endpoints of a description in its order."""
+    # Only the API's page needs it, and it takes 1 MiB.
+    import yaml  # noqa: PLC0415
+
     document = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     return tuple(_endpoint(document, path, item["get"]) for path, item in document["paths"].items())
 

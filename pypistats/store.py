@@ -36,9 +36,13 @@ class RepeatedPackageError(Exception):
 
 
 @contextlib.contextmanager
-def transaction() -> Iterator[None]:
-    """Commit what is written inside, or roll all of it back on an error."""
+def transaction(*, isolation: str | None = None) -> Iterator[None]:
+    """Commit what is written inside, or roll all of it back on an error.
+
+    It begins at once, so that all reads and writes inside are part of it.
+    """
     try:
+        db.session.connection(execution_options={"isolation_level": isolation} if isolation else {})
         yield
         db.session.commit()
     except BaseException:

@@ -2,16 +2,14 @@
 
 A row is what makes many askers one fetch: the one who makes it queues the task. It also outlives
 the queue, which may lose a message. What was begun and not finished is due again after a while.
-Each call is a transaction of its own, that the caller commits.
+Each statement counts at once, unless the caller's transaction has begun.
 """
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import text
-
-from pypistats.extensions import db
+from pypistats.reading import execute
 
 ATTEMPTS = 5
 """After so many failures a want is dropped, until someone asks again."""
@@ -35,7 +33,7 @@ def add(wanted: Sequence[Want], *, due_now: bool = False) -> list[Want]:
 
     With `due_now` nobody is yet, and `take_due` gives it.
     """
-    rows = _execute(
+    rows = execute(
         """
         insert into wants (what, package, wanted_at, due_at)
         select what, package, clock_timestamp(), clock_timestamp() + :lease
@@ -53,7 +51,7 @@ def add(wanted: Sequence[Want], *, due_now: bool = False) -> list[Want]:
 
 def take_due(limit: int) -> list[Want]:
     """Return the wants that are due, the oldest first, for the caller to queue."""
-    rows = _execute(
+    rows = execute(
         """
         update wants set due_at = clock_timestamp() + :lease
         where (what, package) in (
@@ -70,7 +68,7 @@ def take_due(limit: int) -> list[Want]:
 
 def finish(want: Want) -> None:
     """Take `want` away: it has been fetched."""
-    _execute("delete from wants where what = :what and package = :package", **want._asdict())
+    execute("delete from wants where what = :what and package = :package", **want._asdict())
 
 
 def fail(want: Want, error: str, *, until: dt.datetime | None = None) -> None:
@@ -78,7 +76,7 @@ def fail(want: Want, error: str, *, until: dt.datetime | None = None) -> None:
 
     `until` tells that before then no try can go well.
     """
-    _execute(
+    execute(
         """
         update wants set attempts = attempts + 1, error = :error,
             due_at = greatest(
@@ -91,7 +89,7 @@ def fail(want: Want, error: str, *, until: dt.datetime | None = None) -> None:
         backoff=_BACKOFF,
         **want._asdict(),
     )
-    _execute(
+    execute(
         "delete from wants where what = :what and package = :package and attempts >= :attempts",
         attempts=ATTEMPTS,
         **want._asdict(),
@@ -100,7 +98,7 @@ def fail(want: Want, error: str, *, until: dt.datetime | None = None) -> None:
 
 def begin_chore(name: str, *, again: dt.timedelta) -> bool:
     """Tell whether a chore is due; if so, it is the caller's, and due `again` if that fails."""
-    begun = _execute(
+    begun = execute(
         """
         insert into chores (name, due_at) values (:name, clock_timestamp() + :again)
         on conflict (name) do update set due_at = excluded.due_at
@@ -115,13 +113,9 @@ def begin_chore(name: str, *, again: dt.timedelta) -> bool:
 
 def finish_chore(name: str, *, every: dt.timedelta) -> None:
     """Note that a chore has been done, and is due again after `every`."""
-    _execute(
+    execute(
         "update chores set done_at = clock_timestamp(), due_at = clock_timestamp() + :every"
         " where name = :name",
         name=name,
         every=every,
     )
-
-
-def _execute(statement: str, **values: Any) -> Any:
-    return db.session.execute(text(statement), values)

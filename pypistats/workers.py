@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg2
 from celery.app.trace import LOG_RECEIVED, LOG_SUCCESS
 from celery.exceptions import (
     CPendingDeprecationWarning,
@@ -44,7 +45,7 @@ _ROUTINE = (
     "Scheduler: Sending due task",
 )
 
-FORESEEN = (SourceError, DBAPIError, OSError, RedisError, SoftTimeLimitExceeded)
+FORESEEN = (SourceError, DBAPIError, psycopg2.Error, OSError, RedisError, SoftTimeLimitExceeded)
 """Errors of the outside, which one line tells. Others are the code's, and want a traceback."""
 
 

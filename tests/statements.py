@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import event, text
 
 from pypistats import reading
@@ -48,6 +48,12 @@ def counted(app: Flask) -> Iterator[list[str]]:
     finally:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", note)
+
+
+def all_connections_are_back() -> bool:
+    """Tell whether nobody has a connection for reads."""
+    most = reading.most_connections(current_app.config["WEB_THREADS"])
+    return reading.reads()._places._value == most
 
 
 def cut_connections() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 from flask import Flask
-from sqlalchemy.exc import OperationalError
+from psycopg2 import OperationalError
 from werkzeug.test import TestResponse
 
 from pypistats.embedded import ValkeyServer
@@ -19,7 +19,7 @@ from pypistats.extensions import db
 from pypistats.kept import MADE_AT_ONCE
 from tests.made import Maker, app_with, bump
 
-FAILURE = OperationalError("select", {}, Exception("the database is away"))
+FAILURE = OperationalError("the database is away")
 
 
 @pytest.fixture

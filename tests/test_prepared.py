@@ -7,9 +7,9 @@ from flask import Flask
 from sqlalchemy import text
 
 from pypistats import reading, store
-from pypistats.extensions import PREPARES, READS, db
-from pypistats.reading import execute, execute_prepared, snapshot
-from tests.statements import cut_connections
+from pypistats.extensions import db
+from pypistats.reading import execute, execute_prepared, reads, snapshot
+from tests.statements import all_connections_are_back, cut_connections
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -18,11 +18,11 @@ PACKAGES = "select name from packages where name = :name or last_day = cast(:dow
 
 
 def prepares() -> bool:
-    return db.engines[READS].get_execution_options()[PREPARES]
+    return reads().prepares
 
 
 def prepare_statements(*, on: bool) -> None:
-    db.engines[READS].update_execution_options(**{PREPARES: on})
+    reads().prepares = on
 
 
 def prepared_names() -> list[str]:
@@ -38,7 +38,7 @@ def read_prepared(name: str) -> list[str]:
 def two_packages(app: Flask) -> Iterator[None]:
     """Store packages, and have a connection that knows no statement yet."""
     with app.app_context():
-        db.engines[READS].dispose()
+        reads().replace()
         with db.engine.connect() as connection:
             for name in ("p1", "p'%(x)s"):
                 connection.execute(
@@ -102,4 +102,4 @@ def test_a_session_that_another_has_prepared_in_ends_preparing() -> None:
 
     assert read_prepared("p1") == ["p1"]
     assert not prepares()
-    assert db.engines[READS].pool.checkedout() == 0
+    assert all_connections_are_back()

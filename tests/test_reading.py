@@ -2,14 +2,21 @@
 
 from collections.abc import Iterator
 
+import psycopg2
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 
 from pypistats import queries, store
-from pypistats.extensions import READS, db
-from pypistats.reading import execute, snapshot
-from tests.statements import cut_connections
+from pypistats.extensions import db
+from pypistats.reading import (
+    NoRowError,
+    SeveralRowsError,
+    execute,
+    execute_prepared,
+    snapshot,
+    stream,
+)
+from tests.statements import all_connections_are_back, cut_connections
 
 pytestmark = pytest.mark.usefixtures("app_context")
 
@@ -46,7 +53,7 @@ def test_reads_in_a_snapshot_see_one_moment(other: Connection) -> None:
 
 
 def test_a_snapshot_can_not_write() -> None:
-    with pytest.raises(DBAPIError, match="read-only"), snapshot():
+    with pytest.raises(psycopg2.Error, match="read-only"), snapshot():
         execute("insert into packages (name) values ('p1')")
 
     assert count() == 0
@@ -64,12 +71,12 @@ def test_a_read_inside_a_transaction_sees_what_it_wrote() -> None:
 def test_no_transaction_and_no_setting_is_left_behind() -> None:
     with snapshot():
         count()
-    with pytest.raises(DBAPIError):
+    with pytest.raises(psycopg2.Error):
         execute("select 1/0")
 
     assert execute("show transaction_isolation").scalar() == "read committed"
     assert execute("show transaction_read_only").scalar() == "off"
-    assert db.engines[READS].pool.checkedout() == 0
+    assert all_connections_are_back()
     with db.engine.connect() as connection:
         open_since = connection.execute(
             text(
@@ -97,7 +104,7 @@ def test_a_connection_that_is_cut_in_a_snapshot_is_not_used_again() -> None:
             cut_connections()
             count()
 
-    with pytest.raises(DBAPIError):
+    with pytest.raises(psycopg2.Error):
         read_over_a_cut()
 
     assert count() == 0
@@ -118,9 +125,9 @@ def test_rows_tell_how_many_they_are() -> None:
         1,
         (1,),
     )
-    with pytest.raises(NoResultFound):
+    with pytest.raises(NoRowError):
         none.one()
-    with pytest.raises(MultipleResultsFound):
+    with pytest.raises(SeveralRowsError):
         two.scalar()
 
 
@@ -128,3 +135,35 @@ def test_queries_work_in_a_snapshot() -> None:
     with snapshot():
         assert queries.revision().latest > 0
         assert queries.data_status().last_day is None
+
+
+def test_many_rows_are_streamed_of_one_moment(other: Connection) -> None:
+    numbers = stream(
+        "select n, (select count(*) from packages where name like 'p%')"
+        " from generate_series(1, cast(:last as int)) n",
+        last=12_000,
+    )
+
+    assert next(numbers) == (1, 0)
+    add(other, "p1")
+    assert [*numbers] == [(n, 0) for n in range(2, 12_001)]
+    assert all_connections_are_back()
+
+
+def test_a_stream_that_is_not_read_to_its_end_gives_its_connection_back() -> None:
+    numbers = stream("select n from generate_series(1, 12000) n")
+
+    next(numbers)
+    numbers.close()  # type: ignore[attr-defined]
+
+    assert all_connections_are_back()
+    assert execute("select count(*) from pg_cursors").scalar() == 0
+
+
+def test_json_is_read_and_written_statements_are_taken_as_they_are() -> None:
+    row = execute(
+        "select '{\"a\": [1]}'::json, cast('{\"b\": null}' as jsonb), 7 % 4, :a::text", a="x"
+    )
+
+    assert tuple(row.one()) == ({"a": [1]}, {"b": None}, 3, "x")
+    assert execute_prepared("select 7 % cast(:b as int), :a::text", a="x", b=4).one() == (3, "x")

@@ -8,21 +8,26 @@ import orjson
 HEAVY = (
     "PIL",
     "alembic",
+    "celery",
     "choreographer",
     "duckdb",
     "flask_limiter",
+    "flask_sqlalchemy",
     "google.cloud.bigquery",
     "grpc",
     "kaleido",
+    "kombu",
     "plotly",
     "pyarrow",
+    "sqlalchemy",
+    "yaml",
 )
 """What only some commands and some answers need; each takes long to import, or much memory."""
 
 START = """
 import sys, threading
-from pypistats import create_app
-create_app({"DATABASE_URL": "postgresql://user:password@127.0.0.1:1/name",
+from pypistats import create_site
+create_site({"DATABASE_URL": "postgresql://user:password@127.0.0.1:1/name",
             "REDIS_URL": "redis://127.0.0.1:1/0"})
 import orjson
 print(orjson.dumps([sorted(sys.modules), threading.active_count()]).decode())

@@ -2,9 +2,8 @@
 
 from typing import Any
 
+import psycopg2
 from flask import Blueprint
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from pypistats import queries
 from pypistats.errors import RETRY_AFTER
@@ -23,7 +22,7 @@ def health() -> dict[str, Any]:
     """
     try:
         sample = queries.data_status().sample
-    except (DBAPIError, PoolTimeoutError):
+    except psycopg2.Error:
         sample = None
     return {"status": "ok", "sample_data": sample}
 
@@ -41,7 +40,7 @@ def ready() -> Answer:
         document["migrations"] = queries.schema_revision() == newest_migration()
         document["database"] = True
         last_day = queries.data_status().last_day if document["migrations"] else None
-    except (DBAPIError, PoolTimeoutError):
+    except psycopg2.Error:
         document["database"] = False
     if not (document["database"] and document["migrations"]):
         return document, 503, {"Retry-After": str(RETRY_AFTER)}
