@@ -159,9 +159,16 @@ def first_day() -> dt.date | None:
 def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:
     """Return (ISO date, *columns) of one package for the newest `days` days, in order of date.
 
-    `columns` are among DAY_COLUMNS. Raises PackageNotFoundError. The days come as one row,
-    a JSON list for each column, which is read in half the time of a row for each day. A package
-    that is known and has no day gives an empty list, and takes a second statement.
+    `columns` are among DAY_COLUMNS. Raises PackageNotFoundError.
+    """
+    return list(zip(*series_columns(package, columns, days=days), strict=True))
+
+
+def series_columns(package: str, columns: tuple[str, ...], *, days: int) -> list[list[Any]]:
+    """Return what `series` does as columns: the ISO dates, and a list for each of `columns`.
+
+    The days come as one row, a JSON list for each column, which is read in half the time of a row
+    for each day. A package that is known and has no day takes a second statement.
     """
     chosen = [DAY_COLUMNS[DAY_COLUMNS.index(name)] for name in columns]
     joined = ", ".join(f"string_agg({name}::text, ',')" for name in ("day", *chosen))
@@ -175,9 +182,9 @@ def series(package: str, columns: tuple[str, ...], *, days: int) -> list[Any]:
     if row[0] is None:
         # It tells a package that is not known.
         total(package)
-        return []
+        return [[] for _ in row]
     dates, *values = row
-    return list(zip(dates.split(","), *(orjson.loads(f"[{each}]") for each in values), strict=True))
+    return [dates.split(","), *(orjson.loads(f"[{each}]") for each in values)]
 
 
 def days_to_show(*, days: int) -> dict[str, bool]:

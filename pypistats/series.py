@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from itertools import compress
 from typing import Any, NamedTuple
 
 import orjson
@@ -67,25 +68,45 @@ def python_major(python_minor: Counts) -> Counts:
     return majors
 
 
-def points_json(days: Iterable[tuple[str, Counts]], category: str | None = None) -> bytes:
+def category_columns(
+    dimension: Dimension, stored: Sequence[list[Any]]
+) -> Mapping[str, Sequence[int]]:
+    """Return each category's downloads day by day, 0 for none, from columns as they are stored."""
+    if dimension is Dimension.OVERALL:
+        return dict(zip(STORED_COLUMNS[dimension], stored, strict=True))
+    (days,) = stored
+    columns = {name: [counts.get(name, 0) for counts in days] for name in set().union(*days)}
+    return _major_columns(columns) if dimension is Dimension.PYTHON_MAJOR else columns
+
+
+def _major_columns(columns: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    """Sum the columns of Python's minor versions under their major version."""
+    groups = defaultdict(list)
+    for minor, downloads in columns.items():
+        groups[minor.partition(".")[0]].append(downloads)
+    return {major: list(map(sum, zip(*group, strict=True))) for major, group in groups.items()}
+
+
+def points_json(
+    dates: Sequence[str], columns: Mapping[str, Sequence[int]], category: str | None = None
+) -> str:
     """Write the points of all categories, or of one, as a JSON list ordered by category and date.
 
-    A point is `{"category":…,"date":…,"downloads":…}`. `days` come in order of date, `category` is
-    compared without regard to case, and days without downloads give no point. Thousands of points
-    are written as text, since an object for each would take several times as long.
+    A point is `{"category":…,"date":…,"downloads":…}`. The ISO `dates` are those of the `columns`,
+    `category` is compared without regard to case, and days without downloads give no point. The
+    points of a category, which are hundreds, are written at once, since an object for each would
+    take several times as long.
     """
-    points: defaultdict[str, list[str]] = defaultdict(list)
-    for date, counts in days:
-        for name, downloads in counts.items():
-            if downloads:
-                points[name].append(f'{date}","downloads":{downloads}}}')
     wanted = None if category is None else category.casefold()
     runs = []
-    for name in sorted(points):
-        if wanted is None or name.casefold() == wanted:
-            head = f'{{"category":{orjson.dumps(name).decode()},"date":"'
-            runs.append(head + f",{head}".join(points[name]))
-    return f"[{','.join(runs)}]".encode()
+    for name in sorted(columns):
+        downloads = tuple(filter(None, columns[name]))
+        if downloads and (wanted is None or name.casefold() == wanted):
+            head = f'{{"category":{orjson.dumps(name).decode().replace("%", "%%")},"date":"'
+            tail = '","downloads":%d}'
+            form = f"{tail},{head}".join(compress(dates, columns[name]))
+            runs.append(f"{head}{form}{tail}" % downloads)
+    return f"[{','.join(runs)}]"
 
 
 def totals(days: Iterable[Counts]) -> dict[str, int]:

@@ -20,9 +20,11 @@ COUNTS = st.dictionaries(
 
 def points(days: list[tuple[str, dict[str, int]]], category: str | None = None) -> list[tuple]:
     """Return the points as tuples, and see that they are written as JSON is elsewhere."""
-    written = series.points_json(days, category)
+    dates = [date for date, _ in days]
+    columns = series.category_columns(Dimension.SYSTEM, [[counts for _, counts in days]])
+    written = series.points_json(dates, columns, category)
     read = orjson.loads(written)
-    assert written == orjson.dumps(read)
+    assert written == orjson.dumps(read).decode()
     assert all(list(point) == ["category", "date", "downloads"] for point in read)
     return [tuple(point.values()) for point in read]
 
@@ -31,6 +33,10 @@ def test_points_are_ordered_by_category_and_date() -> None:
     days = [("2026-03-01", {"b": 1, "a": 2}), ("2026-03-02", {"a": 3})]
 
     assert points(days) == [("a", "2026-03-01", 2), ("a", "2026-03-02", 3), ("b", "2026-03-01", 1)]
+
+
+def test_a_percent_sign_in_a_name_is_a_percent_sign() -> None:
+    assert points([("2026-03-01", {"100%d": 1})]) == [("100%d", "2026-03-01", 1)]
 
 
 def test_a_category_is_found_in_any_case() -> None:
@@ -59,6 +65,36 @@ def test_major_versions_sum_their_minor_ones() -> None:
     minor = {"3.9": 1, "3.100": 2, "2.7": 4, "null": 8, "other": 16}
 
     assert series.python_major(minor) == {"3": 3, "2": 4, "null": 8, "other": 16}
+
+
+def test_columns_of_days_have_zero_where_a_category_is_missing() -> None:
+    days = [{"3.9": 1, "3.100": 2, "null": 8}, {"2.7": 4, "3.9": 5}]
+
+    assert series.category_columns(Dimension.PYTHON_MINOR, [days]) == {
+        "2.7": [0, 4],
+        "3.9": [1, 5],
+        "3.100": [2, 0],
+        "null": [8, 0],
+    }
+    assert series.category_columns(Dimension.PYTHON_MAJOR, [days]) == {
+        "2": [0, 4],
+        "3": [3, 5],
+        "null": [8, 0],
+    }
+
+
+def test_columns_with_and_without_mirrors_are_the_stored_ones() -> None:
+    assert series.category_columns(Dimension.OVERALL, [[3, 4], [2, 0]]) == {
+        "with_mirrors": [3, 4],
+        "without_mirrors": [2, 0],
+    }
+
+
+@pytest.mark.parametrize("dimension", [*Dimension])
+def test_a_package_without_days_has_no_points(dimension: Dimension) -> None:
+    stored: list[list[int]] = [[] for _ in series.STORED_COLUMNS[dimension]]
+
+    assert series.points_json([], series.category_columns(dimension, stored)) == "[]"
 
 
 def test_totals_have_the_largest_first() -> None:

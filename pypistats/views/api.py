@@ -138,10 +138,10 @@ def _series(package: str, dimension: Dimension, category: str | None) -> Respons
     retention_days = current_app.config["RETENTION_DAYS"]
 
     def document() -> Document:
-        columns = series.STORED_COLUMNS[dimension]
-        stored = queries.series(package, columns, days=retention_days)
-        days = series.counts_by_day(dimension, stored)
-        data = orjson.Fragment(series.points_json(days, category))
+        names = series.STORED_COLUMNS[dimension]
+        dates, *stored = queries.series_columns(package, names, days=retention_days)
+        columns = series.category_columns(dimension, stored)
+        data = orjson.Fragment(series.points_json(dates, columns, category))
         kind = f"{dimension}_downloads"
         return {"package": package, "type": kind, **scope(package), "data": data}
 
