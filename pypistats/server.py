@@ -23,7 +23,7 @@ from granian.server import Server
 
 from pypistats.config import ConfigError, load_config
 
-SITE = "pypistats:create_app"
+SITE = "pypistats:create_site"
 
 IDLE_SECONDS = 95
 """How long a connection is kept on which nothing is asked: longer than the proxies in front do, so
