@@ -1,9 +1,9 @@
 """A database with months of days at PyPI's size: `python -m benchmarks.filled FOLDER`.
 
 The newest week is generated and ingested day by day. The weeks before are the same week again,
-copied by SQL, without the packages that were not there yet; months that have ended are written in
-the order of packages, as the site does. All is made without waiting for the disk, and goes on
-where it was interrupted.
+copied by SQL, without the packages that were not there yet; months are written in the order of
+packages, as the site does. All is made without waiting for the disk, and goes on where it was
+interrupted.
 """
 
 import contextlib
@@ -70,9 +70,9 @@ def _fill(running: Database, packages: int, days: int) -> None:
 
 
 def _order_months(running: Database) -> None:
-    """Do what the site does with months that have ended, unless it is done."""
+    """Do what the site does with months of many days, unless it is done."""
     with _careless(running):
-        while month := month_order.first_unordered(DAY):
+        while month := month_order.first_unordered():
             with _told(f"{month} written in the order of packages"):
                 month_order.order_month(month)
             running.execute(f"vacuum (freeze, analyze) {month}")

@@ -1,4 +1,4 @@
-"""STORE: months that have ended are written anew, in the order of packages.
+"""STORE: months are written anew in the order of packages, as their days come.
 
 Days are loaded one after the other, so the thirty days of a package lie in thirty places. In the
 order of packages they lie in one to three, and a series is read in less than half the time.
@@ -17,37 +17,38 @@ from pypistats.partitions import attach, next_month, partitions
 from pypistats.rankings import RANKINGS_LOCK
 from pypistats.retention import PURGE_LOCK
 
-SETTLED = dt.timedelta(days=7)
-"""How long after its end a month is taken for one that hardly changes any more."""
-
-ORDERED = "in the order of packages"
-"""The comment on a table that was written anew. Days that change later lie at its end."""
+SCATTERED_DAYS = 14
+"""So many new days have a month written anew: twice until it ends, and in a backfill as well."""
 
 SORT_MEMORY = "64MB"
 
 LOCK_MILLISECONDS, LOCK_TRIES, PAUSE_SECONDS = 300, 100, 2.0
 """How long readers may have to wait while the tables are exchanged, and how often that is tried."""
 
+_LOADED_DAYS = (
+    "select to_char(day, '\"daily_\"YYYY_MM') as name, count(*) as days from ingested_days"
+    " where state <> 'missing' group by 1"
+)
+"""How many days are loaded of each month, by its table."""
 
-def first_unordered(newest: dt.date) -> str | None:
+
+def first_unordered() -> str | None:
     """Return the table of the oldest month that is to be written anew; None if there is none.
 
-    `newest` is the last loaded day.
+    A table's comment begins with the number of its days that were loaded before it was written.
     """
-    unordered = db.session.execute(
+    name: str | None = db.session.execute(
         text(
-            "select relname from pg_class c join pg_inherits i on i.inhrelid = c.oid"
+            f"select relname from ({_LOADED_DAYS}) loaded"
+            " join pg_class c on c.relname = loaded.name join pg_inherits i on i.inhrelid = c.oid"
             " where i.inhparent = 'daily'::regclass and not i.inhdetachpending"
-            " and obj_description(c.oid, 'pg_class') is distinct from :ordered"
+            " and days - :scattered >="
+            " coalesce(substring(obj_description(c.oid, 'pg_class') from '^[0-9]+')::int, 0)"
+            " order by relname limit 1"
         ),
-        {"ordered": ORDERED},
-    ).scalars()
-    ended = {
-        name
-        for name, first in partitions(db.session.connection()).items()
-        if next_month(first) + SETTLED <= newest
-    }
-    return min(ended.intersection(unordered), default=None)
+        {"scattered": SCATTERED_DAYS},
+    ).scalar()
+    return name
 
 
 def order_month(name: str) -> bool:
@@ -85,8 +86,13 @@ def _write_ordered(name: str, first: dt.date) -> None:
         f"alter table {new} add constraint {new}_days"
         f" check (day >= '{first}' and day < '{next_month(first)}')"
     )
-    _execute(f"comment on table {new} is '{ORDERED}'")
+    _execute(f"comment on table {new} is '{_loaded_days(name)} days in the order of packages'")
     _execute(f"analyze {new}")
+
+
+def _loaded_days(name: str) -> int:
+    loaded = text(f"select days from ({_LOADED_DAYS}) loaded where name = :name")
+    return db.session.execute(loaded, {"name": name}).scalar() or 0
 
 
 def _exchange(name: str, first: dt.date) -> None:

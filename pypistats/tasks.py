@@ -70,17 +70,16 @@ def purge_old_months() -> list[str]:
 
 
 @shared_task(
-    name="order-closed-months",
+    name="order-months",
     soft_time_limit=INGEST_SECONDS,
     time_limit=INGEST_SECONDS + MERCY_SECONDS,
 )
-def order_closed_months() -> str | None:
-    """Write one month that has ended in the order of packages; return its table's name.
+def order_months() -> str | None:
+    """Write one month in the order of packages; return its table's name.
 
     None if none was due. After a failure, or while something is in the way, it waits an hour.
     """
-    newest = queries.data_status().last_day
-    name = None if newest is None else month_order.first_unordered(newest)
+    name = month_order.first_unordered()
     if name is None:
         return None
     with store.transaction():

@@ -96,7 +96,7 @@ def timetable(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     seconds = config["SCHEDULE_SECONDS"]
     tasks = []
     if config["SOURCE"] != "none":
-        tasks += ["queue-due-days", "purge-old-months", "order-closed-months", "refresh-rankings"]
+        tasks += ["queue-due-days", "purge-old-months", "order-months", "refresh-rankings"]
     if config["PYPI_URL"] or config["INGEST_SCOPE"] == "tracked":
         tasks += ["queue-wants"]
     if config["PYPI_URL"]:

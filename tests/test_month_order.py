@@ -1,4 +1,4 @@
-"""Months that have ended are written anew in the order of packages, and hold what they held."""
+"""Months are written anew in the order of packages, and hold what they held."""
 
 import contextlib
 import datetime as dt
@@ -21,8 +21,12 @@ pytestmark = pytest.mark.usefixtures("app_context")
 
 FIRST, LAST = dt.date(2026, 1, 1), dt.date(2026, 1, 31)
 NAME = "daily_2026_01"
-SETTLED = dt.date(2026, 2, 8)
 PACKAGES = [f"package-{n}" for n in range(5)]
+
+
+@pytest.fixture(autouse=True)
+def three_days_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(month_order, "SCATTERED_DAYS", 3)
 
 
 @pytest.fixture
@@ -58,17 +62,40 @@ def places() -> list[int]:
 def test_a_month_lies_in_the_order_of_packages(january: list[PackageDay]) -> None:
     assert places() != sorted(places())
 
-    assert month_order.first_unordered(SETTLED) == NAME
+    assert month_order.first_unordered() == NAME
     assert month_order.order_month(NAME)
 
     assert places() == sorted(places())
     assert stored() == january
-    assert month_order.first_unordered(SETTLED) is None
+    assert month_order.first_unordered() is None
 
 
-def test_a_month_that_can_still_change_is_left(january: list[PackageDay]) -> None:
+def test_a_month_is_written_again_once_as_many_days_are_new(january: list[PackageDay]) -> None:
     assert january
-    assert month_order.first_unordered(SETTLED - dt.timedelta(days=1)) is None
+    month_order.order_month(NAME)
+
+    for day in range(2, 5):
+        assert month_order.first_unordered() is None
+        for _ in range(2):
+            # What is loaded again is no new day.
+            date = FIRST.replace(day=day)
+            ingest.ingest_day(date, FixedSource(package_day("package-0", date)))
+    assert month_order.first_unordered() == NAME
+
+
+def test_the_oldest_month_comes_first(january: list[PackageDay]) -> None:
+    assert january
+    for day in (dt.date(2026, 2, 1), dt.date(2025, 12, 1)):
+        for offset in range(3):
+            rows = [package_day("package-0", day + dt.timedelta(days=offset))]
+            ingest.ingest_day(rows[0].day, FixedSource(*rows))
+
+    found = []
+    while name := month_order.first_unordered():
+        found.append(name)
+        month_order.order_month(name)
+
+    assert found == ["daily_2025_12", NAME, "daily_2026_02"]
 
 
 def test_a_month_in_order_is_a_month_like_any_other(january: list[PackageDay]) -> None:
@@ -81,7 +108,7 @@ def test_a_month_in_order_is_a_month_like_any_other(january: list[PackageDay]) -
         row for row in january if row.day != LAST
     ]
 
-    assert retention.purge_before(SETTLED) == [NAME]
+    assert retention.purge_before(LAST + dt.timedelta(days=1)) == [NAME]
     assert queries.total("package-0") == sum(
         row.without_mirrors for row in january if row.package == "package-0" and row.day != LAST
     )
@@ -117,7 +144,7 @@ def test_readers_do_not_wait_for_a_reader_that_is_in_the_way(
         with pytest.raises(OperationalError, match="lock timeout"):
             month_order.order_month(NAME)
     assert stored() == january
-    assert month_order.first_unordered(SETTLED) == NAME
+    assert month_order.first_unordered() == NAME
 
     monkeypatch.setattr(month_order, "LOCK_TRIES", 1_000)
     monkeypatch.setattr(month_order.time, "sleep", lambda _: other.rollback())

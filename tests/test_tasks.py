@@ -47,7 +47,7 @@ def test_every_entry_of_the_timetable_names_a_task(celery: Celery[Any]) -> None:
 
     assert named == {
         "queue-due-days",
-        "order-closed-months",
+        "order-months",
         "purge-old-months",
         "queue-wants",
         "refresh-names",
@@ -64,7 +64,7 @@ def test_every_task_has_a_name_of_its_own_an_end_and_is_not_lost_with_its_worker
     assert sorted(task.name for task in ours) == [
         "fetch-package",
         "ingest-day",
-        "order-closed-months",
+        "order-months",
         "purge-old-months",
         "queue-due-days",
         "queue-wants",
@@ -114,25 +114,27 @@ def test_old_months_are_purged_by_what_is_kept(celery: Celery[Any], app: Flask) 
     assert purge() == []
 
 
-def test_months_that_ended_are_written_in_order_one_after_the_other(
-    celery: Celery[Any], app: Flask
+def test_months_are_written_in_order_one_after_the_other(
+    celery: Celery[Any], app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = celery.tasks["order-closed-months"]
+    monkeypatch.setattr(month_order, "SCATTERED_DAYS", 1)
+    order = celery.tasks["order-months"]
     assert order() is None
     with app.app_context():
         for day in (DAY - dt.timedelta(days=60), DAY - dt.timedelta(days=30), DAY):
             ingest.ingest_day(day, FixedSource(package_day("flask", day)))
 
-    assert [order(), order(), order()] == ["daily_2026_01", "daily_2026_02", None]
+    assert [order() for _ in range(4)] == ["daily_2026_01", "daily_2026_02", "daily_2026_03", None]
 
 
 def test_a_month_that_could_not_be_written_in_order_waits(
     celery: Celery[Any], app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = celery.tasks["order-closed-months"]
+    order = celery.tasks["order-months"]
+    monkeypatch.setattr(month_order, "SCATTERED_DAYS", 1)
     with app.app_context():
-        for day in (DAY - dt.timedelta(days=30), DAY):
-            ingest.ingest_day(day, FixedSource(package_day("flask", day)))
+        day = DAY - dt.timedelta(days=30)
+        ingest.ingest_day(day, FixedSource(package_day("flask", day)))
     with monkeypatch.context() as patch:
         patch.setattr(month_order, "order_month", lambda _: False)
         assert order() is None
