@@ -71,7 +71,14 @@ def main(app: str = SITE) -> None:
         workers_kill_timeout=STOP_SECONDS,
         log_level=LogLevels.error,
     )
+    os.register_at_fork(after_in_child=_end_when_told)
     server.serve(target_loader=_in_worker)
+
+
+def _end_when_told() -> None:
+    """Have a worker that has only begun to start end by signals, and not do as its parent does."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @functools.cache

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from flask import Flask, Response
 
-from pypistats import create_app
+from pypistats import create_site
 from pypistats.answers import kept
 from pypistats.render import place, render_image
 from tests.figures import Figure, endless_figure, figure
 
 
 def make_app() -> Flask:
-    app = create_app()
+    app = create_site()
     app.add_url_rule("/test/picture", view_func=lambda: _picture(figure()), endpoint="picture")
     app.add_url_rule("/test/stuck", view_func=lambda: _picture(endless_figure()), endpoint="stuck")
     app.add_url_rule("/test/kept/<name>", view_func=_kept)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask, Response
 
-from pypistats import create_app
+from pypistats import create_site
 from pypistats.answers import kept
 from pypistats.front import Application, Environ, HeaderList, Policy, StartResponse
 
@@ -14,7 +14,7 @@ PASSING = Policy(max_age=0, shared=1, revalidate=1, error=3_600)
 
 
 def make_app() -> Flask:
-    app = create_app()
+    app = create_site()
     app.add_url_rule("/passing", view_func=_passing)
     app.add_url_rule("/failing", view_func=_passing, endpoint="failing")
     app.wsgi_app = _noting(app.wsgi_app)  # type: ignore[method-assign]

@@ -139,6 +139,7 @@ def test_nothing_is_left_of_a_worker_that_is_killed_while_it_draws(serve: Serve)
 
         assert stuck.exception()
     until(lambda: is_clean(server))
+    wait_for(f"{server.url}/health")
     assert server.get("/test/picture")[0] == 200
 
 

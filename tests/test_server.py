@@ -75,6 +75,16 @@ def test_a_worker_that_was_killed_is_replaced_and_the_other_answers_meanwhile(we
     assert [get(web.port, "/health").status for _time in range(20)] == [200] * 20
 
 
+def test_told_to_stop_while_a_worker_starts_it_ends_at_once(web: Web) -> None:
+    killed, other = web.workers
+    killed.kill()
+    until(lambda: set(web.workers) - {killed, other}, "there is another worker")
+
+    web.stop()
+
+    assert web.ended() == 0
+
+
 def test_the_workers_end_when_the_process_that_started_them_is_killed(web: Web) -> None:
     workers = web.workers
 
@@ -133,7 +143,7 @@ def test_a_long_address_is_answered_by_the_site_itself(web: Web) -> None:
 def test_gunicorn_serves_the_site_too(database_url: str) -> None:
     port = free_port()
     with subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "pypistats:create_app()"],
+        [sys.executable, "-m", "gunicorn", "pypistats:create_site()"],
         cwd=ROOT,
         env={
             "PATH": os.environ["PATH"],

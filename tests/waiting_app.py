@@ -4,13 +4,13 @@ import threading
 
 from flask import Flask
 
-from pypistats import create_app
+from pypistats import create_site
 
 SECONDS = 3
 
 
 def make_app() -> Flask:
-    app = create_app()
+    app = create_site()
     waiting: list[None] = []
 
     def wait() -> str:
