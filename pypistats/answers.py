@@ -78,7 +78,7 @@ def kept(
 
     def compute() -> Content:
         spend(Cost.COMPUTED)
-        return _content(make())
+        return _content(make(), _encoding())
 
     detach = None if place is nullcontext else copy_current_request_context
     answer = site.keeper.find(key, packages, compute, place, in_turn=in_turn, detach=detach)
@@ -163,14 +163,20 @@ class KeptResponse(Response):
         return super().call_on_close(func)
 
 
-def _content(made: Any) -> Content:
-    """Return the bytes of what a view may return."""
+def _content(made: Any, encoding: str) -> Content:
+    """Return the bytes of what a view may return, and the encoding they are wanted in."""
     if isinstance(made, dict | list):
-        return Content(orjson.dumps(made), "application/json")
+        return Content(orjson.dumps(made), "application/json", encoding=encoding)
     response = current_app.make_response(made)
     skipped = ("content-type", "content-length")
     headers = [item for item in response.headers.items() if item[0].lower() not in skipped]
-    return Content(response.get_data(), response.content_type, response.status_code, tuple(headers))
+    body, status = response.get_data(), response.status_code
+    return Content(body, response.content_type, status, tuple(headers), encoding)
+
+
+def _encoding() -> str:
+    """Return the encoding that the client takes."""
+    return encodings.chosen(request.headers.get("Accept-Encoding", ""))
 
 
 def _is_failure(error: Exception) -> bool:
@@ -196,7 +202,7 @@ def _compress(response: Response) -> None:
     if not encodings.is_compressible(response.mimetype, len(body)):
         return
     response.vary.add("Accept-Encoding")
-    encoding = encodings.chosen(request.headers.get("Accept-Encoding", ""))
+    encoding = _encoding()
     if encoding != encodings.IDENTITY:
         response.set_data(encodings.compress(body, encoding))
         response.content_encoding = encoding

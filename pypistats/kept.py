@@ -74,12 +74,13 @@ Scope = Sequence[str] | None
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Content:
-    """What a view has made: the bytes and what they are."""
+    """What a view has made: the bytes, what they are, and the encoding they are wanted in."""
 
     body: bytes
     content_type: str
     status: int = 200
     headers: Headers = ()
+    encoding: str = encodings.IDENTITY
 
 
 @dataclasses.dataclass(slots=True, weakref_slot=True, eq=False)
@@ -111,8 +112,8 @@ class Answer:
 
     @classmethod
     def of(cls, content: Content, revision: Revision | None) -> "Answer":
-        """Return the answer that a view has made."""
-        return cls(
+        """Return the answer that a view has made, in the encoding that is wanted."""
+        answer = cls(
             content.content_type,
             content.status,
             content.headers,
@@ -120,6 +121,9 @@ class Answer:
             {encodings.IDENTITY: content.body},
             hashlib.sha256(content.body).hexdigest()[:24],
         )
+        if answer.is_compressible and content.encoding != encodings.IDENTITY:
+            answer.add(content.encoding)
+        return answer
 
     @property
     def is_stale(self) -> bool:

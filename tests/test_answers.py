@@ -278,6 +278,22 @@ def test_only_compressed_bytes_are_kept_of_what_was_asked_for_compressed(
     assert {answer.headers["ETag"] for answer in others[-2:]} == {plain.headers["ETag"]}
 
 
+def test_an_answer_goes_to_redis_once_as_its_first_client_takes_it(
+    sharing: list[Flask], valkey_server: ValkeyServer
+) -> None:
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.config_resetstat()
+        first = sharing[0].test_client().get("/faqs", headers={"Accept-Encoding": "br"})
+        # One is for the claim to make it.
+        assert client.info("commandstats")["cmdstat_set"]["calls"] == 2
+        (key,) = client.keys("pypistats:*")
+        assert client.get(key).endswith(first.data)
+
+    plain = sharing[1].test_client().get("/faqs")
+    assert plain.data == decoded(first)
+    assert plain.headers["ETag"] == first.headers["ETag"].replace("-br", "")
+
+
 def decoded(answer: TestResponse) -> bytes:
     if answer.content_encoding is None:
         return answer.data
