@@ -22,7 +22,16 @@ from werkzeug.wsgi import ClosingIterator
 
 from pypistats import encodings, queries
 from pypistats.errors import ParameterError
-from pypistats.front import DATA, STALE, Environ, Front, Policy, Prepared, StartResponse
+from pypistats.front import (
+    DATA,
+    STALE,
+    Environ,
+    Front,
+    Policy,
+    Prepared,
+    StartResponse,
+    own_headers,
+)
 from pypistats.kept import Answer, AnswerKeeper, Content, Place, Scope, Shelf
 from pypistats.limits import Cost, admit, spend
 from pypistats.queries import PackageNotFoundError
@@ -144,7 +153,7 @@ class KeptResponse(Response):
         headers = self.headers.to_wsgi_list()
         prepared = Prepared(key, packages, policy=self._policy, status=self.status, headers=headers)
         front: Front = current_app.extensions["answers"].front
-        own = prepared.own_headers
+        own = own_headers(headers)
         sent = prepared.respond(answer, environ, start_response, front=front, own=own)
         if self._is_followed:
             return ClosingIterator(sent, self.close)

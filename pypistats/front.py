@@ -6,6 +6,7 @@ has whether that still holds. An answer that this process holds is sent before F
 
 import datetime as dt
 import email.utils
+import functools
 import re
 import time
 import weakref
@@ -118,7 +119,7 @@ class Prepared:
     It does not hold the answer itself, which can go when its process needs the room.
     """
 
-    __slots__ = ("_headers", "_policy", "_status", "_variants", "key", "own_headers", "scope")
+    __slots__ = ("_headers", "_policy", "_status", "_variants", "key", "scope")
 
     def __init__(
         self, key: str, scope: Scope, *, policy: Policy, status: str, headers: HeaderList
@@ -127,8 +128,8 @@ class Prepared:
         self.scope = scope
         self._policy = policy
         self._status = status
-        self._headers = [item for item in headers if item[0].lower() not in _NOT_KEPT]
-        self.own_headers = [item for item in headers if item[0].lower() in _ONE_CLIENTS]
+        kept = tuple(item for item in headers if item[0].lower() not in _NOT_KEPT)
+        self._headers = _shared_headers(kept)
         self._variants: dict[str, _Variant] = {}
 
     def respond(
@@ -176,6 +177,17 @@ class Prepared:
         headers = [*self._headers, *added, *validators]
         variant = self._variants[encoding] = _Variant(etag, headers, [*kept, *validators])
         return variant
+
+
+def own_headers(headers: HeaderList) -> HeaderList:
+    """Return the headers that only the client gets whose request this is."""
+    return [item for item in headers if item[0].lower() in _ONE_CLIENTS]
+
+
+@functools.lru_cache(maxsize=256)
+def _shared_headers(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return the first of equal headers: without it, each answer takes 1 KiB more."""
+    return headers
 
 
 class _Variant(NamedTuple):

@@ -27,6 +27,9 @@ TIMEOUT = 0.25
 PAUSE = 5.0
 """Seconds for which a server that failed is left alone."""
 
+READ_BYTES = 16 * 1024
+"""What is read from the server at a time. Each connection has room for it, and each thread one."""
+
 KEY_PREFIX = "pypistats:"
 
 _GET_OR_CLAIM = """
@@ -144,6 +147,7 @@ class _Server:
             socket_connect_timeout=TIMEOUT,
             retry=Retry(NoBackoff(), 0),
             client_name="pypistats",
+            socket_read_size=READ_BYTES,
         )
         self._idle: list[Any] = []
 

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 from pypistats import ingest
 from pypistats.encodings import compress
 from pypistats.extensions import db
-from pypistats.front import UNTIL_LATE_DATA, until_data
+from pypistats.front import UNTIL_LATE_DATA, _target, until_data
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.made import Maker, app_with, bump
 
@@ -329,3 +329,19 @@ def test_a_server_may_leave_out_what_is_empty(app: Flask) -> None:
     del environ["QUERY_STRING"]
 
     assert [run_wsgi_app(app, environ.copy())[1] for _ in range(2)] == ["200 OK"] * 2
+
+
+def test_answers_of_one_kind_share_their_headers(app: Flask) -> None:
+    def headers(name: str) -> dict[str, tuple[str, str]]:
+        environ = create_environ(f"/api/packages/{name}/recent")
+        _, _, sent = run_wsgi_app(app.wsgi_app, environ)
+        assert sent["X-Content-Type-Options"] == "nosniff"
+        _, prepared, _ = app.extensions["answers"].front._targets[_target(environ)]
+        (variant,) = prepared._variants.values()
+        return {header[0]: header for header in variant.headers}
+
+    flask, requests = headers("flask"), headers("requests")
+
+    shared = {name for name in flask if flask[name] is requests.get(name)}
+    assert shared >= {"Content-Type", "X-Content-Type-Options"}
+    assert flask["ETag"] != requests["ETag"]
