@@ -35,10 +35,6 @@ def test_points_are_ordered_by_category_and_date() -> None:
     assert points(days) == [("a", "2026-03-01", 2), ("a", "2026-03-02", 3), ("b", "2026-03-01", 1)]
 
 
-def test_a_percent_sign_in_a_name_is_a_percent_sign() -> None:
-    assert points([("2026-03-01", {"100%d": 1})]) == [("100%d", "2026-03-01", 1)]
-
-
 def test_a_category_is_found_in_any_case() -> None:
     days = [("2026-03-01", {"Linux": 1, "Windows": 2})]
 
