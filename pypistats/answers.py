@@ -60,7 +60,6 @@ def kept(
     policy: Policy = DATA,
     bypass: bool = False,
     place: Place = nullcontext,
-    in_turn: bool = False,
 ) -> Response:
     """Answer with what `make` returns, made once for a revision of the data.
 
@@ -71,7 +70,6 @@ def kept(
 
     `place` is for what takes long: it bounds how many requests make such answers or wait for them,
     and right after the data has changed, what there was before is given while it is made anew.
-    `in_turn` is for what takes a processor's time: few such answers are made at once, in order.
     `bypass` makes it now, for this client alone. Should making fail, the answer from before is
     given, if there is one; client errors (ParameterError, PackageNotFoundError, HTTP's 4xx) are
     raised and never kept.
@@ -90,7 +88,7 @@ def kept(
         return _content(make(), _encoding())
 
     detach = None if place is nullcontext else copy_current_request_context
-    answer = site.keeper.find(key, packages, compute, place, in_turn=in_turn, detach=detach)
+    answer = site.keeper.find(key, packages, compute, place, detach=detach)
     return KeptResponse(answer, key, packages, policy)
 
 

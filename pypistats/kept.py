@@ -29,7 +29,6 @@ from pypistats.clock import utc_now
 from pypistats.queries import DataRevision, Revision
 from pypistats.revision import RevisionWatch
 from pypistats.shared_cache import Claim, SharedCache
-from pypistats.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +45,6 @@ PLACED_CLAIM_SECONDS = 30.0
 """The same where a place is held, since what needs one takes long; and how long threads wait."""
 
 POLL_SECONDS = 0.01
-
-MADE_AT_ONCE = 2
-"""How many answers threads make at a time: while one waits for the database, another has the
-processor. To wait costs some 0.04 ms, which is much for the smallest answers: they don't."""
-
-TURN_SECONDS = 0.05
-"""How long an answer waits for its turn, at most."""
 
 RETRY_SECONDS = 10.0
 """After making an answer has failed, the one from before serves for so long without a new try."""
@@ -250,7 +242,6 @@ class AnswerKeeper:
         self.shelf = shelf
         self._shared = shared
         self._is_failure = is_failure
-        self.turns = Turns(MADE_AT_ONCE, patience=TURN_SECONDS)
         self._background = Background()
         self._flights: dict[tuple[str, Revision | None], Future[Answer]] = {}
         self._lock = threading.Lock()
@@ -262,7 +253,6 @@ class AnswerKeeper:
         make: Callable[[], Content],
         place: Place = nullcontext,
         *,
-        in_turn: bool = False,
         detach: Detach | None = None,
     ) -> Answer:
         """Return the answer under `key`, by `make` where there is none for the current revision.
@@ -278,15 +268,10 @@ class AnswerKeeper:
             return held
         wanted = None if current is None else current.of(scope)
         seconds = CLAIM_SECONDS if place is nullcontext else PLACED_CLAIM_SECONDS
-        turn = self.turns if in_turn else nullcontext()
-
-        def made() -> Content:
-            with turn:
-                return make()
 
         def fetch() -> Answer:
             with place():
-                return self._together(key, wanted, lambda: self._fetch(key, wanted, made, seconds))
+                return self._together(key, wanted, lambda: self._fetch(key, wanted, make, seconds))
 
         if detach and wanted and utc_now() - wanted.changed_at < STORM:
             stale = self._from_before(key)

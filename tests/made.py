@@ -48,7 +48,6 @@ def app_with(maker: Maker, database_url: str, **settings: str) -> Flask:
             packages=[package],
             bypass=bypass,
             place=place,
-            in_turn=place is nullcontext,
         )
 
     return app

@@ -16,7 +16,6 @@ from pypistats.embedded import ValkeyServer
 from pypistats.encodings import decompress
 from pypistats.errors import ParameterError
 from pypistats.extensions import db
-from pypistats.kept import MADE_AT_ONCE
 from tests.made import Maker, app_with, bump
 
 FAILURE = OperationalError("the database is away")
@@ -175,22 +174,6 @@ def test_a_stampede_on_what_fails_fails_together(site: Flask, maker: Maker) -> N
         maker.gate.set()
 
     assert [answer.result() for answer in answers] == [None] * 20
-
-
-def test_few_answers_are_made_at_a_time(site: Flask, maker: Maker) -> None:
-    turns = site.extensions["answers"].keeper.turns
-    turns.patience = 60
-    maker.gate.clear()
-    with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(made, site, f"/made/{name}") for name in ("flask", "numpy", "six")]
-        assert all(maker.started.acquire(timeout=60) for _ in range(MADE_AT_ONCE))
-        with_a_place = pool.submit(made, site, "/made/django?place=1")
-        assert maker.started.acquire(timeout=60)
-        until(lambda: turns.waiting == 1)
-        assert not maker.started.acquire(blocking=False)
-        maker.gate.set()
-
-    assert sorted(answer.result() for answer in (*asked, with_a_place)) == [1, 2, 3, 4]
 
 
 def test_answers_that_take_long_hold_up_no_other(site: Flask, maker: Maker) -> None:

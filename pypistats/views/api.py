@@ -145,4 +145,4 @@ def _series(package: str, dimension: Dimension, category: str | None) -> Respons
         kind = f"{dimension}_downloads"
         return {"package": package, "type": kind, **scope(package), "data": data}
 
-    return kept(document, package, category, packages=[package], in_turn=True)
+    return kept(document, package, category, packages=[package])
