@@ -1,12 +1,13 @@
 """A browser that opens pages of the site, for tests of what a visitor sees and does.
 
-    def test_a_click_sorts_the_table(open_tab: OpenTab, server_url: str) -> None:
-        tab = open_tab(f"{server_url}/packages/flask", width=390, dark=True)
+    def test_a_click_sorts_the_table(open_tab: OpenTab) -> None:
+        tab = open_tab("/packages/flask", width=390, dark=True)
         tab.page.get_by_role("button", name="Downloads").click()
         expect(tab.page.locator("td").first).to_have_text("12")
 
 `tab.page` is Playwright's page, driven by the browser that also draws the charts, so that no other
-one is needed. The page must be served by a real server, as the fixture `server_url` starts one.
+one is needed. Paths are those of the site that the fixture `server_url` serves; a module may have
+its own. A tab is closed before its server ends, or what the page still loads would be refused.
 When the test has ended, a tab that had a script's error, an error on its console or a request to
 another host fails it; such requests are not let out. A test that expects some clears
 `tab.errors` or `tab.foreign`.
@@ -62,24 +63,25 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_tab(chromium: Browser) -> Iterator[OpenTab]:
-    """Give a function that opens a page and waits until it is loaded."""
+def open_tab(chromium: Browser, server_url: str) -> Iterator[OpenTab]:
+    """Give a function that opens a page of the server and waits until it is loaded."""
     tabs: list[Tab] = []
 
     def open_tab(
-        url: str, *, width: int = 1280, height: int = 900, dark: bool = False, script: bool = True
+        path: str, *, width: int = 1280, height: int = 900, dark: bool = False, script: bool = True
     ) -> Tab:
         context = chromium.new_context(
+            base_url=server_url,
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             java_script_enabled=script,
         )
-        tab = Tab(context.new_page(), urlsplit(url).netloc)
+        tab = Tab(context.new_page(), urlsplit(server_url).netloc)
         tabs.append(tab)
         tab.page.on("console", tab.note_console)
         tab.page.on("pageerror", lambda error: tab.errors.append(str(error)))
         context.route("**/*", tab.pass_on)
-        tab.page.goto(url)
+        tab.page.goto(path)
         return tab
 
     yield open_tab

@@ -63,8 +63,8 @@ def draw_charts(page: Page) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_in_charts(open_tab: OpenTab, server_url: str, dark: bool) -> None:
-    tab = open_tab(f"{server_url}/packages/flask?python_minor.only=3.12", dark=dark)
+def test_axe_finds_nothing_in_charts(open_tab: OpenTab, dark: bool) -> None:
+    tab = open_tab("/packages/flask?python_minor.only=3.12", dark=dark)
     draw_charts(tab.page)
     assert tab.page.locator(".keys [aria-pressed=false]").count() == 1
 
@@ -72,19 +72,19 @@ def test_axe_finds_nothing_in_charts(open_tab: OpenTab, server_url: str, dark: b
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing(open_tab: OpenTab, server_url: str, dark: bool) -> None:
-    tab = open_tab(server_url, dark=dark)
+def test_axe_finds_nothing(open_tab: OpenTab, dark: bool) -> None:
+    tab = open_tab("/", dark=dark)
     found = {}
     for path in (*PAGES, *ERRORS):
-        tab.page.goto(server_url + path)
+        tab.page.goto(path)
         found[path] = violations(tab.page)
     tab.errors[:] = [error for error in tab.errors if "the server responded with" not in error]
 
     assert {path: rules for path, rules in found.items() if rules} == {}
 
 
-def test_axe_finds_nothing_in_suggestions(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(server_url)
+def test_axe_finds_nothing_in_suggestions(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
     tab.page.get_by_role("combobox").press_sequentially("fla")
     expect(tab.page.get_by_role("option")).to_have_count(2)
     tab.page.get_by_role("combobox").press("ArrowDown")
@@ -92,20 +92,18 @@ def test_axe_finds_nothing_in_suggestions(open_tab: OpenTab, server_url: str) ->
     assert violations(tab.page) == []
 
 
-def test_axe_finds_nothing_in_the_theme_that_is_switched_to_on_a_phone(
-    open_tab: OpenTab, server_url: str
-) -> None:
-    tab = open_tab(f"{server_url}/packages/flask", width=360)
+def test_axe_finds_nothing_in_the_theme_that_is_switched_to_on_a_phone(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask", width=360)
     tab.page.get_by_role("button", name="Switch to the dark theme").click()
 
     for path in ("/packages/flask", "/", "/api"):
-        tab.page.goto(server_url + path)
+        tab.page.goto(path)
         assert tab.page.evaluate("document.documentElement.dataset.theme") == "dark"
         assert violations(tab.page) == []
 
 
-def test_the_keyboard_alone_reaches_everything(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask")
+def test_the_keyboard_alone_reaches_everything(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask")
     draw_charts(tab.page)
     # Of radio buttons, the arrow keys reach the others than the chosen one.
     wanted = tab.page.evaluate(
@@ -134,8 +132,8 @@ def test_the_keyboard_alone_reaches_everything(open_tab: OpenTab, server_url: st
     assert reached == wanted
 
 
-def test_the_first_tab_skips_to_the_content(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask")
+def test_the_first_tab_skips_to_the_content(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask")
 
     tab.page.keyboard.press("Tab")
     expect(tab.page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -146,10 +144,10 @@ def test_the_first_tab_skips_to_the_content(open_tab: OpenTab, server_url: str) 
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 2560])
-def test_no_page_is_wider_than_the_window(open_tab: OpenTab, server_url: str, width: int) -> None:
-    tab = open_tab(server_url, width=width)
+def test_no_page_is_wider_than_the_window(open_tab: OpenTab, width: int) -> None:
+    tab = open_tab("/", width=width)
     for path in PAGES:
-        tab.page.goto(server_url + path)
+        tab.page.goto(path)
         tab.page.locator("details").evaluate_all("all => all.forEach((each) => (each.open = true))")
         overflow = tab.page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -45,12 +45,12 @@ def test_a_text_is_about_as_wide_as_was_reckoned(
         assert 0.85 * (reckoned - spacing) - 1 <= drawn <= 1.15 * (reckoned - spacing)
 
 
-def test_a_page_full_of_badges_has_no_hole(app: Flask, open_tab: OpenTab, server_url: str) -> None:
+def test_a_page_full_of_badges_has_no_hole(app: Flask, open_tab: OpenTab) -> None:
     with app.app_context():
         ingest.ingest_day(DAY, FixedSource(package_day("flask")))
     known = [f"flask.svg?style={style}&period={period}" for style in Style for period in PERIODS]
     wrong = ["unknown.svg", "a%00b.svg", "flask.svg?color=nothing", "flask.svg?period=year"]
-    tab = open_tab(f"{server_url}/about")
+    tab = open_tab("/about")
 
     widths = tab.page.evaluate(
         """(addresses) => Promise.all(addresses.map((address) => new Promise((resolve) => {

@@ -116,10 +116,8 @@ LOOKS = [
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_every_chart_draws_what_the_api_answers(
-    open_tab: OpenTab, server_url: str, look: dict[str, Any]
-) -> None:
-    tab = open_tab(f"{server_url}/packages/flask", **look)
+def test_every_chart_draws_what_the_api_answers(open_tab: OpenTab, look: dict[str, Any]) -> None:
+    tab = open_tab("/packages/flask", **look)
     assert tab.page.locator(".chart").count() == len(DIMENSIONS)
 
     for dimension in DIMENSIONS:
@@ -140,7 +138,7 @@ def test_every_chart_draws_what_the_api_answers(
 def test_every_control_changes_the_chart_and_the_address(
     open_tab: OpenTab, server_url: str, look: dict[str, Any]
 ) -> None:
-    tab = open_tab(f"{server_url}/packages/flask#system", **look)
+    tab = open_tab("/packages/flask#system", **look)
     chart = ChartOnPage(tab, "system")
 
     for days in ("30", "90", "180"):
@@ -175,10 +173,8 @@ def ticks(chart: ChartOnPage) -> list[str]:
     return [text.strip() for text in chart.plot.locator(".ytick").all_text_contents()]
 
 
-def test_the_legend_hides_categories_and_the_axis_follows(
-    open_tab: OpenTab, server_url: str
-) -> None:
-    tab = open_tab(f"{server_url}/packages/flask")
+def test_the_legend_hides_categories_and_the_axis_follows(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask")
     chart = ChartOnPage(tab, "python_minor")
     top = chart.layout()["range"][1]
 
@@ -196,10 +192,8 @@ def test_the_legend_hides_categories_and_the_axis_follows(
     assert chart.layout()["range"][1] == top
 
 
-def test_a_category_is_left_alone_by_pointer_or_keyboard(
-    open_tab: OpenTab, server_url: str
-) -> None:
-    tab = open_tab(f"{server_url}/packages/flask")
+def test_a_category_is_left_alone_by_pointer_or_keyboard(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask")
     chart = ChartOnPage(tab, "python_minor")
 
     legend(chart, "3.9").focus()
@@ -229,8 +223,8 @@ def legend(chart: ChartOnPage, name: str) -> Locator:
     return chart.box.locator(".keys").get_by_role("button", name=name, exact=True)
 
 
-def test_a_printed_chart_has_its_legend_below_it(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask")
+def test_a_printed_chart_has_its_legend_below_it(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask")
     chart = ChartOnPage(tab, "system")
     tab.page.emulate_media(media="print")
 
@@ -243,15 +237,15 @@ def test_a_printed_chart_has_its_legend_below_it(open_tab: OpenTab, server_url: 
     expect(chart.box.get_by_role("button", name="Only Windows")).not_to_be_visible()
 
 
-def test_names_are_written_as_they_are(open_tab: OpenTab, server_url: str) -> None:
-    chart = ChartOnPage(open_tab(f"{server_url}/packages/flask"), "installer")
+def test_names_are_written_as_they_are(open_tab: OpenTab) -> None:
+    chart = ChartOnPage(open_tab("/packages/flask"), "installer")
 
     shown = chart.box.locator(".keys [aria-pressed]").all_text_contents()
     assert shown == ["pip", "<b>uv</b>"]
 
 
-def test_the_pointer_shows_all_categories_of_a_day(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask?installer=30")
+def test_the_pointer_shows_all_categories_of_a_day(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask?installer=30")
     chart = ChartOnPage(tab, "installer")
     area = chart.plot.locator(".nsewdrag").bounding_box()
     assert area is not None
@@ -264,8 +258,8 @@ def test_the_pointer_shows_all_categories_of_a_day(open_tab: OpenTab, server_url
     expect(shown).to_contain_text("<b>uv</b> : 14")
 
 
-def test_a_release_is_marked_and_named_by_the_pointer(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask?overall=30", width=390)
+def test_a_release_is_marked_and_named_by_the_pointer(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask?overall=30", width=390)
     chart = ChartOnPage(tab, "overall")
     area = chart.plot.locator(".nsewdrag").bounding_box()
     assert area is not None
@@ -303,12 +297,12 @@ def test_a_shared_address_shows_the_same_view(open_tab: OpenTab, server_url: str
 
 
 @pytest.fixture
-def asked_tab(open_tab: OpenTab, server_url: str) -> tuple[Tab, list[str]]:
+def asked_tab(open_tab: OpenTab) -> tuple[Tab, list[str]]:
     """Open a page, and note what it asks for from then on."""
-    tab = open_tab(f"{server_url}/about")
+    tab = open_tab("/about")
     asked: list[str] = []
     tab.page.on("request", lambda request: asked.append(request.url))
-    tab.page.goto(f"{server_url}/packages/flask")
+    tab.page.goto("/packages/flask")
     return tab, asked
 
 
@@ -334,7 +328,7 @@ def test_a_chart_is_drawn_when_it_comes_near_and_fetched_once(
 
 
 def test_what_is_embedded_is_the_chart_that_is_shown(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask?overall=bar-90")
+    tab = open_tab("/packages/flask?overall=bar-90")
     chart = ChartOnPage(tab, "overall")
     chart.box.get_by_text("Put this chart into a README").click()
 
@@ -350,13 +344,11 @@ def test_what_is_embedded_is_the_chart_that_is_shown(open_tab: OpenTab, server_u
     )
 
 
-def test_a_chart_that_can_not_be_had_says_so_and_comes_back(
-    open_tab: OpenTab, server_url: str
-) -> None:
-    tab = open_tab(f"{server_url}/about")
+def test_a_chart_that_can_not_be_had_says_so_and_comes_back(open_tab: OpenTab) -> None:
+    tab = open_tab("/about")
     refused = {"error": {"message": "Ask again soon."}}
     tab.page.route("**/chart/**", lambda route: route.fulfill(status=503, json=refused))
-    tab.page.goto(f"{server_url}/packages/flask")
+    tab.page.goto("/packages/flask")
     box = tab.page.locator("[data-dimension=overall]")
     expect(box.locator(".plot-message")).to_have_text(
         "The chart can't be drawn now. Ask again soon.", timeout=PATIENT
@@ -392,7 +384,7 @@ def test_without_script_there_are_pictures(
     query: str,
     size: tuple[int, int],
 ) -> None:
-    tab = open_tab(f"{server_url}/packages/flask?releases=major", script=False, **look)
+    tab = open_tab("/packages/flask?releases=major", script=False, **look)
 
     for dimension in ("overall", "version"):
         picture = tab.page.locator(f"[data-dimension={dimension}] img")
@@ -407,8 +399,8 @@ def test_without_script_there_are_pictures(
         assert reserved["height"] == pytest.approx(reserved["width"] * size[1] / size[0], abs=1)
 
 
-def test_without_script_there_are_tables_and_downloads(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask", script=False)
+def test_without_script_there_are_tables_and_downloads(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask", script=False)
     box = tab.page.locator("[data-dimension=system]")
 
     expect(box.locator("form")).to_be_hidden()

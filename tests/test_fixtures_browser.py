@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from urllib.request import urlopen
 
 import pytest
+from playwright.sync_api import Page
 
 from tests.fixtures_browser import OpenTab
 
@@ -34,8 +36,8 @@ class Site(BaseHTTPRequestHandler):
         """Keep still."""
 
 
-@pytest.fixture(scope="module")
-def site_url() -> Iterator[str]:
+@pytest.fixture
+def server_url() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -44,23 +46,33 @@ def site_url() -> Iterator[str]:
         thread.join()
 
 
-def test_a_page_is_opened_in_the_size_and_the_colours_that_are_asked_for(
-    open_tab: OpenTab, site_url: str
-) -> None:
-    tab = open_tab(site_url, width=390, dark=True)
+def test_a_page_is_opened_in_the_size_and_the_colours_that_are_asked_for(open_tab: OpenTab) -> None:
+    tab = open_tab("/", width=390, dark=True)
 
     assert tab.page.locator("b").inner_text() == "390"
     assert tab.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
 
 
-def test_without_script_none_runs(open_tab: OpenTab, site_url: str) -> None:
-    tab = open_tab(site_url, script=False)
+def test_a_tab_closes_while_its_server_still_answers(open_tab: OpenTab, server_url: str) -> None:
+    tab = open_tab("/")
+
+    def ask(_closed: Page) -> None:
+        try:
+            urlopen(server_url).close()
+        except OSError as error:
+            tab.errors.append(str(error))
+
+    tab.page.on("close", ask)
+
+
+def test_without_script_none_runs(open_tab: OpenTab) -> None:
+    tab = open_tab("/", script=False)
 
     assert tab.page.locator("b").inner_text() == ""
 
 
-def test_errors_are_seen(open_tab: OpenTab, site_url: str) -> None:
-    tab = open_tab(site_url)
+def test_errors_are_seen(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
     with tab.page.expect_event("pageerror"):
         tab.page.locator("button").click()
 
@@ -68,10 +80,8 @@ def test_errors_are_seen(open_tab: OpenTab, site_url: str) -> None:
     tab.errors.clear()
 
 
-def test_a_request_to_another_host_is_seen_and_not_let_out(
-    open_tab: OpenTab, site_url: str
-) -> None:
-    tab = open_tab(f"{site_url}/foreign")
+def test_a_request_to_another_host_is_seen_and_not_let_out(open_tab: OpenTab) -> None:
+    tab = open_tab("/foreign")
 
     assert tab.foreign == ["http://elsewhere.example/x.png"]
     assert tab.errors == ["Failed to load resource: net::ERR_FAILED"]

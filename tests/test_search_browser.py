@@ -30,8 +30,8 @@ def options(tab: Tab) -> Locator:
     return tab.page.get_by_role("listbox", name="Packages").get_by_role("option")
 
 
-def test_names_are_suggested_while_one_types(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(server_url)
+def test_names_are_suggested_while_one_types(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
     expect(field(tab)).to_be_focused()
     expect(field(tab)).to_have_attribute("aria-expanded", "false")
 
@@ -42,8 +42,8 @@ def test_names_are_suggested_while_one_types(open_tab: OpenTab, server_url: str)
     expect(tab.page.get_by_role("status")).to_have_text("2 packages, use the arrow keys to choose.")
 
 
-def test_the_keyboard_chooses_and_opens(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(server_url)
+def test_the_keyboard_chooses_and_opens(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
     field(tab).press_sequentially("flask")
     expect(options(tab)).to_have_count(2)
 
@@ -59,20 +59,20 @@ def test_the_keyboard_chooses_and_opens(open_tab: OpenTab, server_url: str) -> N
     )
     field(tab).press("Enter")
 
-    tab.page.wait_for_url(f"{server_url}/packages/flask-login")
+    tab.page.wait_for_url("/packages/flask-login")
 
 
-def test_a_click_opens(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/about")
+def test_a_click_opens(open_tab: OpenTab) -> None:
+    tab = open_tab("/about")
     field(tab).fill("reqeusts")
 
     options(tab).get_by_text("requests").click()
 
-    tab.page.wait_for_url(f"{server_url}/packages/requests")
+    tab.page.wait_for_url("/packages/requests")
 
 
-def test_escape_and_leaving_close_the_list(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(server_url)
+def test_escape_and_leaving_close_the_list(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
     field(tab).press_sequentially("fl")
     expect(options(tab)).to_have_count(2)
 
@@ -86,18 +86,18 @@ def test_escape_and_leaving_close_the_list(open_tab: OpenTab, server_url: str) -
     expect(options(tab)).to_have_count(0)
 
 
-def test_enter_without_a_choice_searches(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(server_url)
+def test_enter_without_a_choice_searches(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
     field(tab).press_sequentially("fla")
     expect(options(tab)).to_have_count(2)
 
     field(tab).press("Enter")
 
-    tab.page.wait_for_url(f"{server_url}/search?q=fla")
+    tab.page.wait_for_url("/search?q=fla")
 
 
-def test_what_finds_nothing_says_so(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(server_url)
+def test_what_finds_nothing_says_so(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
 
     field(tab).press_sequentially("zzzzzz")
 
@@ -105,8 +105,8 @@ def test_what_finds_nothing_says_so(open_tab: OpenTab, server_url: str) -> None:
     expect(options(tab)).to_have_count(0)
 
 
-def test_without_script_the_form_searches(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(server_url, script=False)
+def test_without_script_the_form_searches(open_tab: OpenTab) -> None:
+    tab = open_tab("/", script=False)
 
     tab.page.get_by_label("Package name").fill("fla")
     tab.page.get_by_role("button", name="Search").click()
@@ -114,10 +114,8 @@ def test_without_script_the_form_searches(open_tab: OpenTab, server_url: str) ->
     expect(tab.page.get_by_role("link", name="flask-login")).to_be_visible()
 
 
-def test_a_comparison_gets_its_names_one_after_the_other(
-    open_tab: OpenTab, server_url: str
-) -> None:
-    tab = open_tab(f"{server_url}/packages/flask")
+def test_a_comparison_gets_its_names_one_after_the_other(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask")
     names = tab.page.get_by_role("combobox", name="Compare with")
 
     names.press_sequentially("req")

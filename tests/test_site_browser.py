@@ -38,20 +38,18 @@ def background(tab: Tab) -> str:
 LIGHT, DARK = "rgb(255, 255, 255)", "rgb(16, 21, 27)"
 
 
-def test_the_theme_follows_the_system(open_tab: OpenTab, server_url: str) -> None:
-    assert background(open_tab(server_url)) == LIGHT
-    assert background(open_tab(server_url, dark=True)) == DARK
-    assert background(open_tab(server_url, dark=True, script=False)) == DARK
+def test_the_theme_follows_the_system(open_tab: OpenTab) -> None:
+    assert background(open_tab("/")) == LIGHT
+    assert background(open_tab("/", dark=True)) == DARK
+    assert background(open_tab("/", dark=True, script=False)) == DARK
 
 
-def test_a_theme_that_was_chosen_is_remembered_without_a_cookie(
-    open_tab: OpenTab, server_url: str
-) -> None:
-    tab = open_tab(server_url)
+def test_a_theme_that_was_chosen_is_remembered_without_a_cookie(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
     tab.page.get_by_role("button", name="Switch to the dark theme").click()
     assert background(tab) == DARK
 
-    tab.page.goto(f"{server_url}/about")
+    tab.page.goto("/about")
 
     assert background(tab) == DARK
     assert tab.page.context.cookies() == []
@@ -60,10 +58,8 @@ def test_a_theme_that_was_chosen_is_remembered_without_a_cookie(
     assert tab.page.evaluate("localStorage.length") == 0
 
 
-def test_no_content_is_painted_before_the_chosen_theme_is_set(
-    open_tab: OpenTab, server_url: str
-) -> None:
-    tab = open_tab(server_url)
+def test_no_content_is_painted_before_the_chosen_theme_is_set(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
     tab.page.get_by_role("button", name="Switch to the dark theme").click()
     tab.page.context.add_init_script(
         """
@@ -81,7 +77,7 @@ def test_no_content_is_painted_before_the_chosen_theme_is_set(
 
     tab.page.context.route("**/theme.*.js", hold)
 
-    tab.page.goto(f"{server_url}/about", wait_until="commit")
+    tab.page.goto("/about", wait_until="commit")
     tab.page.wait_for_function("() => document.querySelector('script[src*=theme]') !== null")
     expect(tab.page.locator("main")).to_have_count(0)
     assert tab.page.evaluate("window.painted") is None
@@ -91,10 +87,10 @@ def test_no_content_is_painted_before_the_chosen_theme_is_set(
     assert tab.page.evaluate("window.painted") == "dark"
 
 
-def test_only_the_stylesheet_blocks_rendering(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(server_url)
+def test_only_the_stylesheet_blocks_rendering(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
     for path in PATHS:
-        tab.page.goto(server_url + path)
+        tab.page.goto(path)
         blocking = tab.page.evaluate(
             """performance.getEntriesByType("resource")
                 .filter((entry) => entry.renderBlockingStatus === "blocking")
@@ -104,18 +100,16 @@ def test_only_the_stylesheet_blocks_rendering(open_tab: OpenTab, server_url: str
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_the_policy_stops_nothing_that_the_pages_need(
-    open_tab: OpenTab, server_url: str, script: bool
-) -> None:
-    tab = open_tab(server_url, script=script)
+def test_the_policy_stops_nothing_that_the_pages_need(open_tab: OpenTab, script: bool) -> None:
+    tab = open_tab("/", script=script)
     for path in PATHS:
-        tab.page.goto(server_url + path, wait_until="networkidle")
+        tab.page.goto(path, wait_until="networkidle")
 
     assert tab.errors == []
 
 
-def test_the_policy_stops_what_is_inline(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(server_url)
+def test_the_policy_stops_what_is_inline(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
 
     tab.page.evaluate(
         """() => {
@@ -138,8 +132,8 @@ def column(tab: Tab, number: int) -> list[str]:
     return cells.all_inner_texts()
 
 
-def test_a_heading_sorts_its_table(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask")
+def test_a_heading_sorts_its_table(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask")
     heading = tab.page.locator("section[aria-labelledby=python_minor] thead th").first
     assert column(tab, 1) == ["3.12", "3.9", "unknown (null)"]
 
@@ -157,10 +151,8 @@ def test_a_heading_sorts_its_table(open_tab: OpenTab, server_url: str) -> None:
     expect(heading).not_to_have_attribute("aria-sort", "descending")
 
 
-def test_tabs_show_one_snippet_at_a_time_and_obey_arrow_keys(
-    open_tab: OpenTab, server_url: str
-) -> None:
-    tab = open_tab(f"{server_url}/packages/flask")
+def test_tabs_show_one_snippet_at_a_time_and_obey_arrow_keys(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask")
     tabs = tab.page.get_by_role("tablist", name="Badge as").get_by_role("tab")
     panel = tab.page.get_by_role("tabpanel")
     expect(panel).to_have_count(1)
@@ -176,10 +168,8 @@ def test_tabs_show_one_snippet_at_a_time_and_obey_arrow_keys(
     expect(tabs.nth(0)).to_have_attribute("aria-selected", "true")
 
 
-def test_without_script_all_snippets_are_there_and_no_dead_buttons(
-    open_tab: OpenTab, server_url: str
-) -> None:
-    tab = open_tab(f"{server_url}/packages/flask", script=False)
+def test_without_script_all_snippets_are_there_and_no_dead_buttons(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask", script=False)
 
     expect(tab.page.locator("[aria-labelledby=badge] [data-tabs] pre")).to_have_count(3)
     for snippet in tab.page.locator("[aria-labelledby=badge] [data-tabs] pre").all():
@@ -189,7 +179,7 @@ def test_without_script_all_snippets_are_there_and_no_dead_buttons(
 
 
 def test_a_snippet_is_copied(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask")
+    tab = open_tab("/packages/flask")
     tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
 
     button = tab.page.get_by_role("tabpanel").get_by_role("button", name="Copy")
@@ -200,8 +190,8 @@ def test_a_snippet_is_copied(open_tab: OpenTab, server_url: str) -> None:
     assert copied == (f"[![Downloads]({server_url}/badge/flask.svg)]({server_url}/packages/flask)")
 
 
-def test_an_endpoint_can_be_tried(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/api")
+def test_an_endpoint_can_be_tried(open_tab: OpenTab) -> None:
+    tab = open_tab("/api")
     form = tab.page.get_by_role("form", name="Try /api/packages/{package}/recent")
     form.get_by_label("package").fill("Flask")
     form.get_by_label("period").select_option("week")
@@ -219,8 +209,8 @@ def test_an_endpoint_can_be_tried(open_tab: OpenTab, server_url: str) -> None:
     tab.errors.clear()
 
 
-def test_a_page_prints_without_its_controls(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask", dark=True)
+def test_a_page_prints_without_its_controls(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask", dark=True)
     tab.page.emulate_media(media="print")
 
     expect(tab.page.get_by_role("search")).not_to_be_visible()
@@ -230,8 +220,8 @@ def test_a_page_prints_without_its_controls(open_tab: OpenTab, server_url: str) 
     assert background(tab) == LIGHT
 
 
-def test_nothing_moves_for_who_asks_for_that(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(server_url)
+def test_nothing_moves_for_who_asks_for_that(open_tab: OpenTab) -> None:
+    tab = open_tab("/")
     duration = "getComputedStyle(document.querySelector('.theme')).transitionDuration"
     assert tab.page.evaluate(duration) != "0s"
 
@@ -240,8 +230,8 @@ def test_nothing_moves_for_who_asks_for_that(open_tab: OpenTab, server_url: str)
     assert tab.page.evaluate(duration) == "0s"
 
 
-def test_a_series_is_downloaded_as_csv(open_tab: OpenTab, server_url: str) -> None:
-    tab = open_tab(f"{server_url}/packages/flask", script=False)
+def test_a_series_is_downloaded_as_csv(open_tab: OpenTab) -> None:
+    tab = open_tab("/packages/flask", script=False)
 
     with tab.page.expect_download() as download:
         data = tab.page.locator("section[aria-labelledby=data]")
@@ -254,13 +244,13 @@ def test_a_series_is_downloaded_as_csv(open_tab: OpenTab, server_url: str) -> No
 
 @pytest.mark.parametrize("script", [True, False])
 def test_a_name_leads_to_its_page_and_from_there_to_a_comparison(
-    open_tab: OpenTab, server_url: str, script: bool
+    open_tab: OpenTab, script: bool
 ) -> None:
-    tab = open_tab(server_url, script=script)
+    tab = open_tab("/", script=script)
     expect(tab.page.get_by_label("Package name")).to_be_focused()
     tab.page.get_by_label("Package name").fill("Flask")
     tab.page.get_by_role("button", name="Search").click()
-    expect(tab.page).to_have_url(f"{server_url}/packages/flask")
+    expect(tab.page).to_have_url("/packages/flask")
 
     tab.page.get_by_label("Compare with").fill("flask-caching")
     tab.page.get_by_role("button", name="Compare", exact=True).click()
@@ -269,13 +259,11 @@ def test_a_name_leads_to_its_page_and_from_there_to_a_comparison(
 
 
 @pytest.mark.parametrize("width", [360, 412, 640, 1280])
-def test_large_counts_stay_in_one_line(
-    app: Flask, open_tab: OpenTab, server_url: str, width: int
-) -> None:
+def test_large_counts_stay_in_one_line(app: Flask, open_tab: OpenTab, width: int) -> None:
     with app.app_context():
         ingest.ingest_day(DAY, FixedSource(package_day("flask", downloads=100_000_000_000)))
 
-    tab = open_tab(f"{server_url}/packages/__all__", width=width)
+    tab = open_tab("/packages/__all__", width=width)
 
     lines = tab.page.locator(".recent dd:first-of-type data").evaluate_all(
         "counts => counts.map((count) => count.getClientRects().length)"
