@@ -76,8 +76,13 @@ def found_among(names: Sequence[str], *, limit: int) -> list[FoundPackage]:
 
 
 class RankingPart(NamedTuple):
-    """A part of a list; `until` is the last day of its period, None if there is no such list."""
+    """A part of a list, and its category as the data spells it.
 
+    `until` is the last day of its period. Where there is no such list, it is None, and the category
+    is as it was asked for.
+    """
+
+    category: str
     until: dt.date | None
     places: list[RankedPlace]
 
@@ -87,16 +92,18 @@ def ranking(
 ) -> RankingPart:
     """Return a part of a list of packages; the lists of no dimension have the category ''.
 
-    A category is found in any case.
+    A category is found in any case; of several that differ in nothing else, the one that is spelled
+    as asked, or else the first.
     """
     rows = execute(
-        "select r.until, place + :offset, p.name, each.downloads, each.before from rankings r"
+        "select r.category, r.until, place + :offset, p.name, each.downloads, each.before from ("
+        " select * from rankings"
+        " where list = :ranking and lower(category) = lower(:category) and period = :period"
+        " order by category <> :category, category limit 1) r"
         " left join lateral unnest(r.package_ids[:first : :last],"
         " r.downloads[:first : :last], r.before[:first : :last])"
         " with ordinality each (id, downloads, before, place) on true"
-        " left join packages p on p.id = each.id"
-        " where r.list = :ranking and lower(r.category) = lower(:category) and r.period = :period"
-        " order by place",
+        " left join packages p on p.id = each.id order by place",
         ranking=ranking,
         category=category,
         period=period,
@@ -104,8 +111,11 @@ def ranking(
         first=offset + 1,
         last=offset + limit,
     )
-    until = rows[0][0] if rows else None
-    return RankingPart(until, [RankedPlace(*place) for _, *place in rows if place[0] is not None])
+    if not rows:
+        return RankingPart(category, None, [])
+    found, until = rows[0][:2]
+    places = [RankedPlace(*place) for _, _, *place in rows if place[0] is not None]
+    return RankingPart(found, until, places)
 
 
 def ranked_categories() -> dict[Ranking, list[str]]:

@@ -312,6 +312,14 @@ def test_an_svg_has_its_text_and_may_not_run_anything(client: FlaskClient) -> No
     ]
 
 
+@pytest.mark.parametrize("query", ["nocache=1", "nocache=true", "nocache=TRUE", "cache=FALSE"])
+def test_a_chart_is_made_anew_for_who_asks(client: FlaskClient, query: str) -> None:
+    path = "/api/packages/flask/chart/overall?format=json"
+
+    assert client.get(f"{path}&{query}").headers["Cache-Control"] == "no-store"
+    assert client.get(path).headers["Cache-Control"] != "no-store"
+
+
 @pytest.mark.usefixtures("with_chrome")
 def test_a_picture_is_kept_unless_one_asks_for_a_new_one(client: FlaskClient) -> None:
     path = "/api/packages/flask/chart/system?theme=dark"

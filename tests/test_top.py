@@ -81,6 +81,9 @@ def test_the_most_downloaded_of_all_are_a_document(client: FlaskClient) -> None:
         ("list=system:linux&period=day", [("requests", 62), ("flask", 6)]),
         ("list=system:other", [("numpy", 60)]),
         ("list=installer:UV", [("numpy", 60)]),
+        ("list=ALL&period=Day", [("requests", 62), ("numpy", 60), ("flask", 6)]),
+        ("list=PYTHON:3.9", [("flask", 1)]),
+        ("list=System:Linux&period=day", [("requests", 62), ("flask", 6)]),
         ("list=installer:bandersnatch", [("flask", 9)]),
         ("list=installer:nobody's", []),
         ("list=python:2.6", []),
@@ -91,6 +94,37 @@ def test_each_list_has_its_own_counts(
     client: FlaskClient, query: str, expected: list[tuple[str, int]]
 ) -> None:
     assert places(client, query) == expected
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(
+    ("name", "ranking", "category"),
+    [
+        ("NEW", "new", None),
+        ("Growing", "growing", None),
+        ("SYSTEM:linux", "system", "Linux"),
+        ("installer:UV", "installer", "uv"),
+        ("Python:NULL", "python_minor", "null"),
+        ("installer:Nobody", "installer", "Nobody"),
+    ],
+)
+def test_a_list_is_told_in_its_own_spelling(
+    client: FlaskClient, name: str, ranking: str, category: str | None
+) -> None:
+    document = top(client, f"list={name}")
+
+    assert (document["list"], document["category"]) == (ranking, category)
+
+
+def test_of_two_spellings_of_a_category_the_one_asked_for_is_preferred(
+    app: Flask, client: FlaskClient
+) -> None:
+    load(app, package_day("a", installer={"PIP": 9}), package_day("b", installer={"pip": 3}))
+
+    assert places(client, "list=installer:pip") == [("b", 3)]
+    assert places(client, "list=installer:PIP") == [("a", 9)]
+    assert top(client, "list=installer:Pip")["category"] in ("PIP", "pip")
+    assert len(places(client, "list=installer:Pip")) == 1
 
 
 @pytest.mark.usefixtures("few")
@@ -236,7 +270,15 @@ def test_without_data_lists_are_empty(client: FlaskClient) -> None:
         ("page=0", "page", "a whole number from 1 to 100"),
         *(
             (f"list={name}", "list", LISTS)
-            for name in ("best", "", "python", "python:", "installer:a%00", f"system:{'x' * 101}")
+            for name in (
+                "best",
+                "",
+                "python",
+                "python:",
+                "installer:a%00",
+                f"system:{'x' * 101}",
+                "\N{LATIN SMALL LETTER DOTLESS I}nstaller:uv",
+            )
         ),
         ("format=xml", "format", "one of json, csv"),
     ],
@@ -284,6 +326,16 @@ def test_the_page_shows_a_list_and_the_ways_to_others(client: FlaskClient) -> No
 def test_the_page_names_the_category(client: FlaskClient) -> None:
     assert page(client, "/top?list=python:3.12").h1.get_text() == "Most downloaded with Python 3.12"
     assert page(client, "/top?list=installer:uv").h1.get_text() == "Most downloaded by uv"
+
+
+@pytest.mark.usefixtures("few")
+def test_the_page_of_a_category_in_another_case_is_the_same(client: FlaskClient) -> None:
+    paths = ("/top?list=installer:uv", "/top?list=Installer:UV")
+
+    mains = [page(client, path).main for path in paths]
+
+    assert mains[0] == mains[1]
+    assert mains[0].select_one(".lists [aria-current]").get_text() == "uv"
 
 
 def test_the_page_shows_growth(app: Flask, client: FlaskClient) -> None:

@@ -73,7 +73,7 @@ def asked_chart(dimension: str) -> Asked:
         title=plain_text.fitted(request.args.get("title", ""), TITLE_EMS) or None,
         size=size,
         scale=scale,
-        fresh=request.args.get("nocache") == "1"
+        fresh=request.args.get("nocache", "").casefold() in ("1", "true")
         or request.args.get("cache", "").casefold() == "false",
     )
 

@@ -32,7 +32,10 @@ _LISTS = {
     "system": Ranking.SYSTEM,
     "installer": Ranking.INSTALLER,
 }
-_LIST = re.compile(r"all|growing|new|(python|system|installer):[^\x00-\x1f\x7f]{1,100}")
+_LIST = re.compile(
+    r"all|growing|new|(python|system|installer):[^\x00-\x1f\x7f]{1,100}",
+    re.ASCII | re.IGNORECASE,
+)
 _DEFAULTS = {"list": "all", "period": Period.MONTH, "limit": PLACES, "page": 1}
 
 
@@ -77,7 +80,7 @@ def _list() -> tuple[Ranking, str]:
     """Return the list that is asked for and its category, which lists of no dimension lack."""
     accepts = "all, growing, new, python:VERSION, system:NAME or installer:NAME"
     name, _, category = (pattern("list", _LIST, accepts) or Ranking.ALL).partition(":")
-    return _LISTS[name], category
+    return _LISTS[name.lower()], category
 
 
 def _part(asked: _Asked) -> RankingPart:
@@ -92,11 +95,11 @@ def _part(asked: _Asked) -> RankingPart:
 
 
 def _document(asked: _Asked) -> dict[str, Any]:
-    until, places = _part(asked)
+    category, until, places = _part(asked)
     return {
         "type": "top",
         "list": asked.ranking,
-        "category": asked.category or None,
+        "category": category or None,
         "period": asked.period,
         "until": until,
         "page": asked.page,
@@ -112,7 +115,8 @@ def _table(asked: _Asked) -> Response:
 
 
 def _page(asked: _Asked) -> str:
-    until, places = _part(asked)
+    category, until, places = _part(asked)
+    asked = asked._replace(category=category)
     categories = package_lists.ranked_categories()
     return render_template(
         "top.html",
