@@ -1,7 +1,9 @@
-"""Every setting: its variable, its default and what it means.
+"""The settings of the site and its processes: each one's variable, default and meaning.
 
-The environment is read in one place, by `load_config`, and a value that can't be is refused at
-the start, with its variable's name.
+They are read in one place, by `load_config`, and a value that can't be is refused at the start,
+with its variable's name. What only development needs is read where it is used: the folder of
+`make run` (launcher.py), the browser that a machine is set up with (browser_setup.py, which takes
+BROWSER_PATH as well) and the address of a BigQuery emulator (sources/bigquery_clients.py).
 """
 
 import hashlib
@@ -10,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from pypistats.catalog import InvalidNameError, normalize_name
 
@@ -110,13 +111,6 @@ def _tokens(value: str) -> dict[str, int | None]:
     return factors
 
 
-def _site_url(value: str) -> str:
-    address = urlsplit(value)
-    if address.scheme not in ("http", "https") or not address.netloc or address.query:
-        raise ValueError("https://HOST, without a path")
-    return value.rstrip("/")
-
-
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One variable of the environment; `default` None means that it may be absent."""
@@ -199,9 +193,9 @@ SETTINGS = (
     Setting(
         "SITE_URL",
         None,
-        "the address that people reach the site at, for links that leave it; by default that of"
-        " the request",
-        _site_url,
+        "the address that people reach the site at, without a path, for links that leave it; by"
+        " default that of the request",
+        _http_url,
     ),
     Setting(
         "RETENTION_DAYS",

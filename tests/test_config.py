@@ -75,6 +75,8 @@ def test_an_empty_variable_is_an_absent_one() -> None:
         ("SITE_URL", "stats.example"),
         ("SITE_URL", "ftp://stats.example"),
         ("SITE_URL", "https://stats.example/?q=1"),
+        ("SITE_URL", "https://stats.example/path"),
+        ("SITE_URL", "https://stats.example#top"),
         ("PORT", "http"),
         ("PORT", "0"),
         ("PORT", "65536"),
@@ -126,6 +128,11 @@ def test_a_file_that_has_no_names_is_refused(tmp_path: Path, content: str | None
 
     with pytest.raises(ConfigError, match="TRACKED_FILE can't be what it is set to"):
         load_config(URL | {"TRACKED_FILE": str(path)})
+
+
+def test_the_sites_address_needs_no_slash_at_its_end() -> None:
+    for address in ("https://stats.example", "https://stats.example/", "http://host:8000/"):
+        assert load_config(URL | {"SITE_URL": address})["SITE_URL"] == address.rstrip("/")
 
 
 def test_pypi_can_be_switched_off() -> None:
