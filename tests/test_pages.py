@@ -15,7 +15,7 @@ from werkzeug.exceptions import (
     TooManyRequests,
 )
 
-from pypistats import ingest
+from pypistats import create_app, ingest
 from pypistats.extensions import db
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.statements import counted
@@ -249,6 +249,26 @@ def test_the_faqs_tell_the_rules_in_the_rules_own_numbers(client: FlaskClient) -
     assert "reach back 180 days" in text
     anchors = {link["href"] for link in soup.select("main nav a")}
     assert anchors == {f"#{heading['id']}" for heading in soup.select("section > h2")}
+
+
+@pytest.mark.parametrize(
+    ("scope", "path", "told", "other"),
+    [
+        ("all", "/about", "No page waits for another service", "asked for"),
+        ("tracked", "/about", "may wait some seconds", "No page waits for another service"),
+        ("all", "/faqs", "loaded for all packages at once", "asked for here"),
+        ("tracked", "/faqs", "loaded at once for the packages that", "for all packages at once"),
+    ],
+)
+def test_what_is_told_of_the_site_is_true_where_packages_are_tracked_and_where_not(
+    database_url: str, scope: str, path: str, told: str, other: str
+) -> None:
+    site = create_app({"DATABASE_URL": database_url, "INGEST_SCOPE": scope})
+
+    text = " ".join(page(site.test_client(), path).main.get_text().split())
+
+    assert told in text
+    assert other not in text
 
 
 def test_an_unknown_address_is_a_page(client: FlaskClient) -> None:
