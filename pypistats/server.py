@@ -33,7 +33,9 @@ STOP_SECONDS = 30
 """How long answers that have begun may take to end when the server is stopped."""
 
 MOST_HEADER_BYTES = 32 * 1024
-"""A request's first line and headers. The app refuses what is too long for an address itself."""
+"""What a request's first line and headers may take. granian lets half as much again pass, and
+answers a larger one by 431 without a body. The app has no bound for an address: what names nothing
+is 404, however long."""
 
 CONNECTIONS = 900
 """Connections that a process holds at most, idle ones included. Often it may open 1,024 files."""
