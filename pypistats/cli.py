@@ -152,9 +152,10 @@ def backfill_command(days: DayRange, *, yes: bool) -> None:
 @click.command("sample")
 @with_appcontext
 def sample_command() -> None:
-    """Load made-up downloads of some hundred packages: 180 days up to yesterday.
+    """Load made-up downloads of some hundred packages: the 180 days up to yesterday but three.
 
-    For trying the site. Its pages and its API say that the data is a sample.
+    Those are gaps, as real data has them. For trying the site, whose pages and API say that the
+    data is a sample.
     """
     from pypistats.sources.sample import SampleSource  # noqa: PLC0415
 
