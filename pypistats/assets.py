@@ -5,6 +5,7 @@ Such an address never changes its content, so a browser that has it never asks a
 
 import hashlib
 import mimetypes
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from pypistats import encodings
 
 FOREVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
+MOMENT = "public, max-age=60, s-maxage=60"
+"""For what stands in for another release's file: that release may be the one that comes."""
+
+_FINGERPRINT = re.compile(r"\.[0-9a-f]{12}(?=\.[^./]*$)")
 
 THOROUGH_BYTES = 200_000
 """Above this, brotli's highest level takes seconds for a tenth less."""
@@ -65,8 +70,16 @@ class Assets:
         return self._fingerprinted.get(name, name)
 
     def answer(self, name: str) -> Response:
-        """Answer with a file, in the encoding that the client prefers; 404 for no file."""
+        """Answer with a file, in the encoding that the client prefers; 404 for no file.
+
+        Pages outlive a release in caches: for a file's fingerprint in another release there is the
+        file of this one.
+        """
         asset = self._by_name.get(name)
+        how_long = ASK_AGAIN if name in self._fingerprinted else FOREVER
+        if asset is None:
+            asset = self._by_name.get(_FINGERPRINT.sub("", name))
+            how_long = MOMENT
         if asset is None:
             abort(404)
         encoding = encodings.IDENTITY
@@ -77,7 +90,7 @@ class Assets:
             response.content_encoding = encoding
         if asset.is_compressible:
             response.vary.add("Accept-Encoding")
-        response.headers["Cache-Control"] = ASK_AGAIN if name in self._fingerprinted else FOREVER
+        response.headers["Cache-Control"] = how_long
         response.set_etag(f"{asset.digest}-{encoding}")
         return response.make_conditional(request.environ)  # type: ignore[return-value]
 

@@ -102,7 +102,16 @@ def test_what_a_browser_has_is_not_sent_again(files: FlaskClient) -> None:
     assert (again.status_code, again.data) == (304, b"")
 
 
-@pytest.mark.parametrize("name", ["nothing.css", "site.000000000000.css", "../setup.cfg", "js"])
+def test_an_address_of_another_release_gives_the_file_of_this_one(files: FlaskClient) -> None:
+    response = files.get("/static/js/page.min.000000000000.js")
+
+    assert response.data == b"1"
+    assert response.headers["Cache-Control"] == "public, max-age=60, s-maxage=60"
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.css", "nothing.000000000000.css", "site.0.css", "../setup.cfg", "js"]
+)
 def test_what_is_no_file_is_not_found(files: FlaskClient, name: str) -> None:
     assert files.get(f"/static/{name}").status_code == 404
 
