@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import orjson
 from flask import Flask, Response, copy_current_request_context, current_app, request
 from flask_caching import Cache
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 from werkzeug.wsgi import ClosingIterator
 
 from pypistats import encodings, queries
@@ -108,7 +108,9 @@ class Answers:
         shelf = Shelf(app.config["ANSWERS_MIB"] * 2**20)
         with app.app_context():
             shared = cast(SharedCache, cache.cache)
-        self.keeper = AnswerKeeper(watch, shelf, shared, _is_failure)
+        self.keeper = AnswerKeeper(
+            watch, shelf, shared, is_failure=_is_failure, is_one_clients=_is_one_clients
+        )
         self.front = Front(app.wsgi_app, self.keeper, functools.partial(admit, app))
         app.wsgi_app = self.front  # type: ignore[method-assign]
 
@@ -191,6 +193,11 @@ def _is_failure(error: Exception) -> bool:
     if isinstance(error, HTTPException):
         return error.code is None or error.code >= 500
     return not isinstance(error, ParameterError | PackageNotFoundError)
+
+
+def _is_one_clients(error: Exception) -> bool:
+    """Tell that a client may ask for no more."""
+    return isinstance(error, TooManyRequests)
 
 
 def _tell_how_long(response: Response) -> Response:

@@ -228,7 +228,8 @@ class AnswerKeeper:
     """Finds answers, and has one caller of all threads and processes make what is missing.
 
     `is_failure` tells an exception that stands for an error of ours from one that is the answer,
-    as that a package is unknown.
+    as that a package is unknown; `is_one_clients` tells one that is no answer for another client,
+    as that this one may ask for no more.
     """
 
     def __init__(
@@ -236,12 +237,15 @@ class AnswerKeeper:
         watch: RevisionWatch,
         shelf: Shelf,
         shared: SharedCache,
+        *,
         is_failure: Callable[[Exception], bool],
+        is_one_clients: Callable[[Exception], bool],
     ) -> None:
         self.watch = watch
         self.shelf = shelf
         self._shared = shared
         self._is_failure = is_failure
+        self._is_one_clients = is_one_clients
         self._background = Background()
         self._flights: dict[tuple[str, Revision | None], Future[Answer]] = {}
         self._lock = threading.Lock()
@@ -360,8 +364,8 @@ class AnswerKeeper:
     def _together(self, key: str, wanted: Revision | None, fetch: Callable[[], Answer]) -> Answer:
         """Have one thread fetch an answer and the others wait for it.
 
-        A failure of ours is for all. An error that is one client's, who may ask for no more, is
-        for no other: who has waited then fetches the answer for itself.
+        An error is for all, but for one client's own: who has waited then fetches the answer for
+        itself.
         """
         with self._lock:
             flight = self._flights.get((key, wanted))
@@ -374,9 +378,9 @@ class AnswerKeeper:
             except FutureTimeoutError:
                 return fetch()
             except Exception as error:
-                if self._is_failure(error):
-                    raise
-                return fetch()
+                if self._is_one_clients(error):
+                    return fetch()
+                raise
         try:
             flight.set_result(fetch())
         except BaseException as error:

@@ -13,7 +13,10 @@ from pypistats.catalog import normalize_name
 
 
 class Maker:
-    """Makes `{"made": n}` by counting, after `gate` is open; raises `error` when that is set."""
+    """Makes `{"made": n}` by counting, after `gate` is open; raises `error` when that is set.
+
+    `started` counts its calls, and `placed` the requests that were given a place.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -21,6 +24,7 @@ class Maker:
         self.gate = threading.Event()
         self.gate.set()
         self.started = threading.Semaphore(0)
+        self.placed = threading.Semaphore(0)
 
     def __call__(self) -> dict[str, Any]:
         self.started.release()
@@ -29,6 +33,18 @@ class Maker:
             raise self.error
         self.count += 1
         return {"made": self.count}
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        self.placed.release()
+        yield
+
+    def tries(self) -> int:
+        """Return how often it was called since it was last asked."""
+        tries = 0
+        while self.started.acquire(blocking=False):
+            tries += 1
+        return tries
 
 
 def app_with(maker: Maker, database_url: str, **settings: str) -> Flask:
@@ -40,7 +56,7 @@ def app_with(maker: Maker, database_url: str, **settings: str) -> Flask:
         package = normalize_name(name)
         bypass = "nocache" in request.args
         part = request.args.get("part")
-        place = _place if "place" in request.args else nullcontext
+        place = maker.place if "place" in request.args else nullcontext
         return kept(
             maker,
             package,
@@ -51,11 +67,6 @@ def app_with(maker: Maker, database_url: str, **settings: str) -> Flask:
         )
 
     return app
-
-
-@contextmanager
-def _place() -> Iterator[None]:
-    yield
 
 
 def bump(app: Flask, *packages: str) -> None:
