@@ -42,7 +42,8 @@ cache = Cache(with_jinja2_ext=False, config={"CACHE_TYPE": "pypistats.shared_cac
 
 NO_STORE = "no-store"
 MOMENT = "public, max-age=60, s-maxage=60"
-"""For a client's mistake, since a package that is unknown now can come any day."""
+"""For what can change before newer data comes, and for a client's mistake: a package that is
+unknown now can come any day."""
 
 HOUR = "public, max-age=3600, s-maxage=3600"
 """For a redirect, which only another release of the site changes."""
@@ -73,6 +74,9 @@ def kept(
     `bypass` makes it now, for this client alone. Should making fail, the answer from before is
     given, if there is one; client errors (ParameterError, PackageNotFoundError, HTTP's 4xx) are
     raised and never kept.
+
+    `make` may give its answer a Cache-Control, which then goes before the policy: `MOMENT` if the
+    answer lacks what can come before newer data does.
     """
     if bypass:
         spend(Cost.COMPUTED)
@@ -144,7 +148,10 @@ class KeptResponse(Response):
             status=answer.status, headers=list(answer.headers), content_type=answer.content_type
         )
         self._kept = answer, key, packages
-        self._policy = STALE if answer.is_stale else policy
+        self._policy = policy
+        if answer.is_stale:
+            self._policy = STALE
+            self.headers.pop("Cache-Control", None)
         self._is_followed = False
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -202,9 +209,13 @@ def _is_one_clients(error: Exception) -> bool:
 
 def _tell_how_long(response: Response) -> Response:
     """Let errors be kept for a moment, and what says nothing of it not at all."""
-    if not isinstance(response, KeptResponse):
-        response.headers.setdefault("Cache-Control", _HOW_LONG.get(response.status_code, NO_STORE))
-        _compress(response)
+    if isinstance(response, KeptResponse):
+        return response
+    response.headers.setdefault("Cache-Control", _HOW_LONG.get(response.status_code, NO_STORE))
+    _compress(response)
+    if response.headers["Cache-Control"] == MOMENT and response.status_code == 200:
+        response.add_etag()
+        response.make_conditional(request.environ)
     return response
 
 

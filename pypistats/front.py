@@ -116,10 +116,11 @@ def until_data(now: dt.datetime, last_day: dt.date | None) -> int:
 class Prepared:
     """How an answer is sent from one address: its status, headers and variants.
 
-    It does not hold the answer itself, which can go when its process needs the room.
+    A Cache-Control among the headers goes before the policy. The answer itself is not held: it can
+    go when its process needs the room.
     """
 
-    __slots__ = ("_headers", "_policy", "_status", "_variants", "key", "scope")
+    __slots__ = ("_cache_control", "_headers", "_policy", "_status", "_variants", "key", "scope")
 
     def __init__(
         self, key: str, scope: Scope, *, policy: Policy, status: str, headers: HeaderList
@@ -128,6 +129,7 @@ class Prepared:
         self.scope = scope
         self._policy = policy
         self._status = status
+        self._cache_control = next((item for item in headers if item[0] == "Cache-Control"), None)
         kept = tuple(item for item in headers if item[0].lower() not in _NOT_KEPT)
         self._headers = _shared_headers(kept)
         self._variants: dict[str, _Variant] = {}
@@ -153,7 +155,7 @@ class Prepared:
             body = answer.add(encoding)
             front.keeper.keep_variant(self.key, answer)
         variant = self._variants.get(encoding) or self._prepare(answer, encoding, len(body))
-        cache_control = front.cache_control(self._policy)
+        cache_control = self._cache_control or front.cache_control(self._policy)
         if self._status == "200 OK" and _is_unmodified(environ, variant.etag, answer.modified):
             start_response("304 Not Modified", [*variant.unmodified_headers, cache_control, *own])
             return []

@@ -35,13 +35,15 @@ class PackageDays(NamedTuple):
 class StoredPackage(NamedTuple):
     """All that is stored of a package, and the last change of the sum over all packages.
 
-    `total` is of all days since the first, `info` what PyPI tells, None if it has told nothing.
+    `total` is of all days since the first, `info` what PyPI tells, None if it has told nothing;
+    `is_info_known` tells whether it was asked.
     """
 
     recent: Recent
     total: int
     days: PackageDays
     info: PackageInfo | None
+    is_info_known: bool
     sum_revision: Revision
 
 
@@ -61,6 +63,7 @@ def stored_package(package: str, *, days: int) -> StoredPackage:
         total,
         PackageDays((dates or "").split(), *(orjson.loads(each or "[]") for each in columns)),
         package_info_of(info) if found else None,
+        found is not None,
         Revision(*revision),
     )
 
@@ -76,7 +79,7 @@ def _written() -> str:
         " order by revision desc limit 1) r"
         f" cross join lateral (select string_agg(day::text, ' '), {columns} from"
         f" (select * from daily where package_id = p.id and {AMONG_NEWEST} order by day) ordered) d"
-        " left join package_info i on i.package = p.name and i.found"
+        " left join package_info i on i.package = p.name"
         " where p.name = :package"
     )
 

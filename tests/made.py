@@ -21,18 +21,19 @@ class Maker:
     def __init__(self) -> None:
         self.count = 0
         self.error: Exception | None = None
+        self.headers: dict[str, str] = {}
         self.gate = threading.Event()
         self.gate.set()
         self.started = threading.Semaphore(0)
         self.placed = threading.Semaphore(0)
 
-    def __call__(self) -> dict[str, Any]:
+    def __call__(self) -> tuple[dict[str, Any], dict[str, str]]:
         self.started.release()
         assert self.gate.wait(60)
         if self.error is not None:
             raise self.error
         self.count += 1
-        return {"made": self.count}
+        return {"made": self.count}, self.headers
 
     @contextmanager
     def place(self) -> Iterator[None]:

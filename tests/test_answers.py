@@ -13,6 +13,7 @@ from psycopg2 import OperationalError
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.test import TestResponse
 
+from pypistats.answers import MOMENT
 from pypistats.embedded import ValkeyServer
 from pypistats.encodings import decompress
 from pypistats.errors import ParameterError
@@ -112,6 +113,21 @@ def test_what_cannot_be_made_now_is_given_as_it_was_before(site: Flask, maker: M
 
     assert (response.status_code, response.json) == (200, {"made": 1})
     assert response.headers["Cache-Control"].startswith("public, max-age=0, s-maxage=10,")
+
+
+def test_what_says_itself_how_long_it_may_be_kept_does_not_once_it_is_from_before(
+    site: Flask, maker: Maker
+) -> None:
+    maker.headers = {"Cache-Control": MOMENT}
+    client = site.test_client()
+    fresh = [client.get("/made/flask").headers["Cache-Control"] for _ in range(2)]
+    bump(site)
+    maker.error = FAILURE
+
+    stale = client.get("/made/flask").headers["Cache-Control"]
+
+    assert fresh == [MOMENT, MOMENT]
+    assert stale.startswith("public, max-age=0, s-maxage=10,")
 
 
 def test_while_it_fails_it_is_not_tried_for_each_client(site: Flask, maker: Maker) -> None:

@@ -62,7 +62,7 @@ def test_recent_has_one_period_when_asked(client: FlaskClient, period: str, down
 
 
 def test_recent_of_several_packages_is_one_document(client: FlaskClient) -> None:
-    names = "Zope.Interface,FLASK,%20nothing%20,__all__,flask,%00,a%25b,,mirrored"
+    names = "Zope.Interface,FLASK,%20Nothing%20,__all__,flask,%00,a%25b,,mirrored"
 
     assert get(client, f"{names}/recent") == {
         "type": "recent_downloads",
@@ -83,6 +83,23 @@ def test_recent_of_several_packages_has_one_period_when_asked(client: FlaskClien
         ("flask", {"last_week": 14}),
         ("zope-interface", {"last_week": 1}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("flask,zope-interface/recent", "Flask,,Zope.Interface,FLASK/recent?utm=1"),
+        ("flask/python_minor?version=null", "FLASK/python_minor?version=NULL"),
+    ],
+)
+def test_other_spellings_are_one_answer(
+    app: Flask, client: FlaskClient, path: str, other: str
+) -> None:
+    first = get(client, path)
+
+    with counted(app) as statements:
+        assert get(client, other) == first
+    assert statements == []
 
 
 def test_a_hundred_packages_are_answered_by_one_statement_and_no_more(

@@ -37,7 +37,7 @@ def compare(client: FlaskClient, query: str, status: int = 200) -> Any:
 
 
 def test_packages_are_one_document_in_the_order_asked(client: FlaskClient) -> None:
-    assert compare(client, "packages=Zope.Interface,flask,nothing,Flask,a%25b") == {
+    assert compare(client, "packages=Zope.Interface,flask,Nothing,Flask,A%25b") == {
         "type": "compare",
         "mode": "absolute",
         "mirrors": False,
@@ -47,7 +47,7 @@ def test_packages_are_one_document_in_the_order_asked(client: FlaskClient) -> No
             {"package": "zope-interface", "values": [0, None, 10]},
             {"package": "flask", "values": [20, None, 30]},
         ],
-        "unknown": ["nothing", "a%b"],
+        "unknown": ["nothing", "A%b"],
     }
 
 
@@ -186,7 +186,7 @@ def test_the_form_has_what_was_asked_for(client: FlaskClient) -> None:
     soup = page(client, "/compare?packages=Flask&packages=nothing&mode=share&smooth=7&days=90")
 
     chosen = [option["value"] for option in soup.select("option[selected]")]
-    assert soup.find("input", {"name": "packages"})["value"] == "Flask, nothing"
+    assert soup.find("input", {"name": "packages"})["value"] == "flask, nothing"
     assert chosen == ["share", "7", "90"]
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from pypistats import create_app, ingest, pypi_store, store, tasks, tracked, wants
+from pypistats.answers import MOMENT
 from pypistats.demand import PACKAGE_RULES, Demand, _want
 from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
@@ -133,6 +134,18 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/packages/flask{}/recent", "/api/compare?packages=flask{}", "/compare?packages=flask{}"],
+)
+def test_an_answer_that_lacks_a_package_is_kept_for_a_moment_only(site: Flask, path: str) -> None:
+    def how_long(others: str) -> str:
+        return get(site, path.format(others)).headers["Cache-Control"]
+
+    assert [how_long(",numpy"), how_long(",numpy")] == [MOMENT, MOMENT]
+    assert how_long("").startswith("public, max-age=300,")
 
 
 def test_a_tracked_package_is_answered_at_once_and_nothing_is_fetched(

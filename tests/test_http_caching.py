@@ -44,6 +44,7 @@ ROUTES = {
     "/api/compare?packages=flask,requests": KEPT,
     "/api/packages/flask/recent": KEPT,
     "/api/packages/flask,requests/recent": KEPT,
+    "/api/packages/flask,unknown/recent": KEPT,
     "/api/packages/flask/overall?mirrors=true": KEPT,
     "/api/packages/flask/python_major": KEPT,
     "/api/packages/flask/python_minor": KEPT,
@@ -187,6 +188,22 @@ def test_pages_that_are_not_kept_are_compressed_too(
     assert response.content_length == len(response.data) < len(plain.data)
     assert response.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
     assert plain.content_encoding is None
+
+
+@pytest.mark.parametrize("path", ["/status", "/api/status"])
+@pytest.mark.parametrize("encoding", ["", "br"])
+def test_the_status_is_not_sent_again_to_who_has_it(
+    client: FlaskClient, path: str, encoding: str
+) -> None:
+    accepted = {"Accept-Encoding": encoding}
+    etag = client.get(path, headers=accepted).headers["ETag"]
+
+    again = client.get(path, headers=accepted | {"If-None-Match": etag})
+    changed = client.get(path, headers=accepted | {"If-None-Match": '"other"'})
+
+    assert (again.status_code, again.data) == (304, b"")
+    assert (again.headers["ETag"], again.headers["Cache-Control"]) == (etag, MOMENT)
+    assert changed.status_code == 200
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from pypistats import create_app, ingest, provision, pypi_store, queries, store
+from pypistats.answers import MOMENT
 from pypistats.demand import Demand
 from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
@@ -39,7 +40,8 @@ def site(app: Flask, valkey_server: ValkeyServer, scripted: ScriptedServer) -> I
 @contextlib.contextmanager
 def site_of(app: Flask, **settings: str) -> Iterator[Flask]:
     """Give a second app on the same database; its Celery is the one that tasks are found by."""
-    site = create_app({"DATABASE_URL": app.config["DATABASE_URL"], **settings})
+    defaults = {"DATABASE_URL": app.config["DATABASE_URL"], "REVISION_SECONDS": "0"}
+    site = create_app(defaults | settings)
     yield site
     with site.app_context():
         db.engine.dispose()
@@ -96,6 +98,25 @@ def test_many_who_open_a_page_have_pypi_asked_once(site: Flask, scripted: Script
     forget(site)
     assert open_page(site.test_client()) == 200
     assert queued(site) == 1
+
+
+def test_a_page_without_what_pypi_tells_is_kept_for_a_moment_only(
+    site: Flask, scripted: ScriptedServer
+) -> None:
+    scripted.scripts["/pypi/flask/json"] = answer(DOCUMENT)
+    client = site.test_client()
+
+    def how_long(path: str) -> str:
+        header = client.get(path).headers["Cache-Control"]
+        site.extensions["page_watch"].look()
+        return header
+
+    lacking = [how_long("/packages/flask") for _ in range(2)]
+    run(site, "refresh-package-info", "flask")
+
+    assert lacking == [MOMENT, MOMENT]
+    for path in ("/packages/flask", "/packages/flask", "/packages/__all__"):
+        assert how_long(path).startswith("public, max-age=300,")
 
 
 def test_what_is_older_than_a_day_is_asked_again(site: Flask) -> None:

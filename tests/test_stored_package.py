@@ -46,7 +46,7 @@ def test_it_is_what_the_other_reads_tell() -> None:
     change = queries.revision().whole
 
     assert stored_package("flask", days=180) == StoredPackage(
-        Recent(3, 6, 6), 6, PackageDays(*map(list, zip(*days, strict=True))), INFO, change
+        Recent(3, 6, 6), 6, PackageDays(*map(list, zip(*days, strict=True))), INFO, True, change
     )
     assert stored_package("flask", days=2).days.day == [day.isoformat() for day in DAYS[1:]]
 
@@ -55,7 +55,15 @@ def test_a_package_without_days_or_words_of_pypi_has_none() -> None:
     stored = stored_package("gone", days=1)
 
     assert stored.days == PackageDays([], [], [], [], [], [], [])
-    assert stored.info is None
+    assert (stored.info, stored.is_info_known) == (None, False)
+
+
+def test_what_pypi_does_not_know_is_known_of_a_package() -> None:
+    pypi_store.save_info("gone", None)
+
+    stored = stored_package("gone", days=1)
+
+    assert (stored.info, stored.is_info_known) == (None, True)
 
 
 def test_an_unknown_package_is_none() -> None:

@@ -27,7 +27,7 @@ from pypistats.views.parameters import (
     pattern,
     several_names,
 )
-from pypistats.views.scope import scope
+from pypistats.views.scope import scope, until_known
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 
@@ -116,17 +116,18 @@ def _summary(package: str, retention_days: int) -> Document:
 
 def _recent_of_several(asked: str, period: str | None) -> Response:
     names = several_names(asked)
-    packages = [name for name in names.values() if name is not None]
 
-    def document() -> Document:
-        found = queries.recent_of_several(packages)
-        return {
+    def document() -> tuple[Document, dict[str, str]]:
+        found = queries.recent_of_several(names.packages)
+        unknown = [name for name in names.asked if name not in found]
+        document = {
             "type": "recent_downloads",
             "data": {package: _periods(recent, period) for package, recent in found.items()},
-            "unknown": [spelled for spelled, name in names.items() if name not in found],
+            "unknown": unknown,
         }
+        return document, until_known(unknown)
 
-    return kept(document, names, period, packages=packages)
+    return kept(document, names.asked, period, packages=names.packages)
 
 
 def _periods(recent: queries.Recent, period: str | None) -> dict[str, int]:

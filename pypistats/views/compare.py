@@ -16,7 +16,8 @@ from pypistats.series import Grid
 from pypistats.views.chart_parameters import RANGES, Asked, asked_chart
 from pypistats.views.images import MIMETYPES, PICTURES, SVG_POLICY, drawn
 from pypistats.views.pages import kept_page
-from pypistats.views.parameters import choice, several_names
+from pypistats.views.parameters import Names, choice, several_names
+from pypistats.views.scope import until_known
 
 bp = Blueprint("compare", __name__)
 
@@ -49,10 +50,10 @@ def document() -> Response:
     days = current_app.config["RETENTION_DAYS"]
     return kept(
         lambda: _answer(names, mode, asked, days),
-        names,
+        names.asked,
         mode,
         asked._replace(fresh=False),
-        packages=[name for name in names.values() if name is not None],
+        packages=names.packages,
         bypass=asked.fresh,
         place=render.place if asked.format in PICTURES else nullcontext,
     )
@@ -65,18 +66,18 @@ def page() -> Response:
     days = current_app.config["RETENTION_DAYS"]
     return kept_page(
         lambda: _page(names, mode, asked, days),
-        names,
+        names.asked,
         mode,
         asked,
-        packages=[name for name in names.values() if name is not None] or None,
+        packages=names.packages or None,
     )
 
 
-def _names(*, optional: bool = False) -> dict[str, str | None]:
-    """Return the asked names by their spelling; several parameters are as good as commas."""
+def _names(*, optional: bool = False) -> Names:
+    """Return the asked names; several parameters are as good as commas."""
     asked = ",".join(request.args.getlist("packages"))
     if optional and not asked.strip(", "):
-        return {}
+        return Names([], [])
     return several_names(asked, "packages", MOST_PACKAGES)
 
 
@@ -90,21 +91,27 @@ def _asked() -> Asked:
     return asked_chart(Dimension.OVERALL)._replace(format=written, share=False)
 
 
-def _answer(names: dict[str, str | None], mode: Mode, asked: Asked, days: int) -> Response:
-    known = [name for name in names.values() if name is not None]
+def _answer(names: Names, mode: Mode, asked: Asked, days: int) -> Response:
     with reading.snapshot():
-        found = _compare(known, mode, asked, days)
-    unknown = [spelled for spelled, name in names.items() if name not in found.downloads]
+        found = _compare(names.packages, mode, asked, days)
+    unknown = _unknown(names, found)
     response = Response(
-        _body(found, mode, asked, unknown=unknown), mimetype=MIMETYPES[asked.format]
+        _body(found, mode, asked, unknown=unknown),
+        mimetype=MIMETYPES[asked.format],
+        headers=until_known(unknown),
     )
     if asked.format == "svg":
         response.headers["Content-Security-Policy"] = SVG_POLICY
     return response
 
 
-def _page(names: dict[str, str | None], mode: Mode, asked: Asked, days: int) -> str:
-    found = _compare([name for name in names.values() if name is not None], mode, asked, days)
+def _unknown(names: Names, found: _Comparison) -> list[str]:
+    return [name for name in names.asked if name not in found.downloads]
+
+
+def _page(names: Names, mode: Mode, asked: Asked, days: int) -> Response:
+    found = _compare(names.packages, mode, asked, days)
+    unknown = _unknown(names, found)
     packages = list(found.downloads)
     query = {
         "packages": ",".join(packages),
@@ -112,15 +119,15 @@ def _page(names: dict[str, str | None], mode: Mode, asked: Asked, days: int) -> 
         "days": asked.days,
         "smooth": None if asked.smooth == 1 else asked.smooth,
     }
-    examples = [] if names else package_lists.top_packages(Period.MONTH, limit=EXAMPLES)
-    return render_template(
+    examples = [] if names.asked else package_lists.top_packages(Period.MONTH, limit=EXAMPLES)
+    text = render_template(
         "compare.html",
         examples=[each.package for each in examples],
         asked=asked,
         mode=mode,
         packages=packages,
-        written=", ".join(names),
-        unknown=[spelled for spelled, name in names.items() if name not in found.downloads],
+        written=", ".join(names.asked),
+        unknown=unknown,
         rows=comparison.table(found.downloads, found.grid.days, found.loaded),
         days=found.grid.days,
         query=query,
@@ -129,6 +136,7 @@ def _page(names: dict[str, str | None], mode: Mode, asked: Asked, days: int) -> 
         means=MEANS,
         most=MOST_PACKAGES,
     )
+    return Response(text, headers=until_known(unknown))
 
 
 def _compare(packages: list[str], mode: Mode, asked: Asked, days: int) -> _Comparison:

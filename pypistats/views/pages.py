@@ -10,7 +10,7 @@ from flask import Blueprint, Response, current_app, g, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
 from pypistats import package_lists, queries, reading, reference, schedule, series
-from pypistats.answers import kept
+from pypistats.answers import MOMENT, kept
 from pypistats.catalog import (
     ALL_PACKAGES,
     CATEGORIES_KEPT,
@@ -193,11 +193,16 @@ def package(name: str) -> AnyResponse:
 
     shared = shared_chart(Dimension.OVERALL)
 
-    def page() -> bytes:
+    def page() -> Response:
         stored, facts = package_with_facts(canonical)
         g.data_status = facts.status
-        return package_page(
+        body = package_page(
             canonical, stored, facts, releases=releases, shared=shared, site_url=site_url()
+        )
+        will_be_told = canonical != ALL_PACKAGES and "page_watch" in current_app.extensions
+        return Response(
+            body,
+            headers={"Cache-Control": MOMENT} if will_be_told and not stored.is_info_known else {},
         )
 
     parts = site_url(), canonical, releases, tuple(shared.items())

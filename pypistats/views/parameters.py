@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from flask import request
 
@@ -28,27 +29,27 @@ def known_name(name: str) -> str:
         raise PackageNotFoundError(name) from None
 
 
-def several_names(
-    asked: str, parameter: str = "package", most: int = MOST_NAMES
-) -> dict[str, str | None]:
-    """Return the package names that commas part, each with its normal form, in their order.
+class Names(NamedTuple):
+    """The names of several packages in the order asked, each once and in its normal form.
 
-    A package appears once, as it is first spelled. None stands for what can't be a name.
+    `asked` has what can't be a name too, as it was spelled; `packages` has not.
     """
-    names: dict[str, str | None] = {}
-    seen: set[str] = set()
+
+    asked: list[str]
+    packages: list[str]
+
+
+def several_names(asked: str, parameter: str = "package", most: int = MOST_NAMES) -> Names:
+    """Return the names that commas part. Raises ParameterError for none or too many."""
+    names: dict[str, bool] = {}
     for spelled in filter(None, map(str.strip, asked.split(","))):
         try:
-            name = normalize_name(spelled)
+            names[normalize_name(spelled)] = True
         except InvalidNameError:
-            names[spelled] = None
-            continue
-        if name not in seen:
-            seen.add(name)
-            names[spelled] = name
+            names[spelled] = False
     if not 0 < len(names) <= most:
         raise ParameterError(parameter, f"1 to {most} names with commas between")
-    return names
+    return Names([*names], [name for name, is_name in names.items() if is_name])
 
 
 def choice(parameter: str, allowed: Sequence[str]) -> str | None:
@@ -63,10 +64,10 @@ def choice(parameter: str, allowed: Sequence[str]) -> str | None:
 
 
 def pattern(parameter: str, form: re.Pattern[str], accepts: str) -> str | None:
-    """Return the query parameter if all of it has the form; None when absent."""
+    """Return the query parameter in lower case if it has the form; None when absent."""
     value = request.args.get(parameter)
     if value is None or form.fullmatch(value):
-        return value
+        return value and value.lower()
     raise ParameterError(parameter, accepts)
 
 
