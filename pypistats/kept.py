@@ -278,18 +278,19 @@ class AnswerKeeper:
                 return self._together(key, wanted, lambda: self._fetch(key, wanted, make, seconds))
 
         if detach and wanted and utc_now() - wanted.changed_at < STORM:
-            stale = self._from_before(key)
-            if stale is not None:
-                self._background.do(key, detach(lambda: self._renew(fetch)))
-                return stale
+            kept = self._kept(key, wanted)
+            if kept is not None:
+                if kept.is_stale:
+                    self._background.do(key, detach(lambda: self._renew(fetch)))
+                return kept
         try:
             return fetch()
         except Exception as error:
-            stale = self._from_before(key) if self._is_failure(error) else None
-            if stale is None:
+            kept = self._kept(key, wanted) if self._is_failure(error) else None
+            if kept is None:
                 raise
-            logger.warning("an answer can't be made, the one from before is given", exc_info=error)
-            return stale
+            logger.warning("an answer can't be made, what is kept is given", exc_info=error)
+            return kept
 
     def _held(self, key: str, current: DataRevision | None, scope: Scope) -> Answer | None:
         """Return this process's answer if it still holds, or if it is too soon to try again."""
@@ -319,7 +320,7 @@ class AnswerKeeper:
     ) -> Answer:
         if wanted is None:
             # The database has never been reached: what is kept is better than to wait for it.
-            return self._from_before(key) or Answer.of(make(), None)
+            return self._kept(key, None) or Answer.of(make(), None)
         claim = Claim(key)
         kept = self._wait(claim, wanted, seconds)
         answer = self._make(key, wanted, make, claim) if kept is None else Answer.load(kept)
@@ -349,8 +350,8 @@ class AnswerKeeper:
         self._shared.finish(claim, answer.dump(), seconds=SHARED_SECONDS)
         return answer
 
-    def _from_before(self, key: str) -> Answer | None:
-        """Return the answer of an earlier revision, marked as stale; None if there is none."""
+    def _kept(self, key: str, wanted: Revision | None) -> Answer | None:
+        """Return the answer under `key`, marked as stale if it is not of the wanted revision."""
         answer = self.shelf.get(key)
         if answer is None:
             kept = self._shared.get(key)
@@ -358,7 +359,8 @@ class AnswerKeeper:
                 return None
             answer = Answer.load(kept)
             self.shelf.put(key, answer)
-        answer.retry_at = time.monotonic() + RETRY_SECONDS
+        if answer.revision != wanted:
+            answer.retry_at = time.monotonic() + RETRY_SECONDS
         return answer
 
     def _together(self, key: str, wanted: Revision | None, fetch: Callable[[], Answer]) -> Answer:

@@ -245,6 +245,18 @@ def test_processes_share_an_answer(sharing: list[Flask]) -> None:
     assert [made(site) for site in [*sharing, *sharing]] == [2, 2, 2, 2]
 
 
+def test_what_another_process_has_made_anew_is_not_from_before(sharing: list[Flask]) -> None:
+    path = "/made/flask?place=1"
+    made(sharing[0], path)
+    bump(sharing[0])
+    until(lambda: made(sharing[0], path) == 2)
+
+    response = sharing[1].test_client().get(path)
+
+    assert response.json == {"made": 2}
+    assert response.headers["Cache-Control"].startswith("public, max-age=300,")
+
+
 def test_processes_make_it_once_together(sharing: list[Flask], maker: Maker) -> None:
     maker.gate.clear()
     with ThreadPoolExecutor(20) as pool:
