@@ -32,6 +32,7 @@ logging.getLogger("choreographer").setLevel(logging.ERROR)
 
 HERE = Path(__file__).resolve().parent
 PLOTLY = HERE.parent / "static" / "vendor" / "plotly-basic.min.js"
+TEXTS = HERE / "svg_texts.js"
 
 FLAGS = (
     "--headless", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu",
@@ -171,7 +172,9 @@ class _Kaleido(Kaleido):
 
     def __init__(self, browser: str, folder: Path, gone: "Future[None]") -> None:
         self._when_gone = gone
-        page = PageGenerator(plotly=PLOTLY.as_uri(), mathjax=False).generate_index()
+        page = PageGenerator(
+            plotly=PLOTLY.as_uri(), mathjax=False, others=[TEXTS.as_uri()]
+        ).generate_index()
         policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         index = folder / "index.html"
         index.write_text(page.replace("<head>", f"<head>{policy}"))
