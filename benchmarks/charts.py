@@ -23,7 +23,8 @@ from benchmarks import matplotlib_chart
 from benchmarks.running_site import site
 from pypistats import charts
 from pypistats.catalog import Dimension
-from pypistats.charts import Chart, Figure, Kind, Size
+from pypistats.chart_room import Size
+from pypistats.charts import Chart, Figure, Kind
 from pypistats.palette import Theme
 from pypistats.render import Renderer, shrink
 from pypistats.series import Grid

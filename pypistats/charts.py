@@ -6,7 +6,6 @@ text from user agents: all text goes through `plain_text`.
 """
 
 import datetime as dt
-import math
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from pypistats.catalog import (
     WITH_MIRRORS,
     Dimension,
 )
+from pypistats.chart_room import LEFT, RIGHT, SIDES, Size, fitting, legend_rows, shown_name
 from pypistats.palette import COLORS, Colors, Theme, colors_of, translucent
 from pypistats.plain_text import escaped, fitted, width
 from pypistats.releases import Release
@@ -29,9 +29,6 @@ FONT = "Inter, Open Sans, Noto Sans, DejaVu Sans, sans-serif"
 
 CATEGORIES_DRAWN = 10
 """The largest categories have a colour of their own; the rest are summed."""
-
-NAME_EMS, MARK, SIDES = 16, 50, 80
-"""How wide a category's name may be, and the pixels of its mark and of the picture's sides."""
 
 SPLITS = {
     Dimension.OVERALL: "with and without mirrors",
@@ -76,23 +73,6 @@ class Chart(NamedTuple):
     released: Sequence[Release] = ()
 
 
-class Size(NamedTuple):
-    """The size of a chart in pixels, and how much larger than usual its type and lines are."""
-
-    width: int
-    height: int
-
-    @property
-    def name_ems(self) -> float:
-        """Return how wide a category's name may be, so that two fit beside each other."""
-        return min(NAME_EMS, ((self.width / self.unit - SIDES) / 2 - MARK) / 13)
-
-    @property
-    def unit(self) -> float:
-        """Return the factor: a wide picture is shown smaller than it is, in a README at 830 px."""
-        return min(max(self.width / 960, 1.0), 1.5)
-
-
 def title(chart: Chart) -> str:
     """Return a chart's title in one line: the one it was given, or what it shows."""
     return chart.title or f"{_heading(chart)}: {_shown(chart)[0].lower()}{_shown(chart)[1:]}"
@@ -130,10 +110,12 @@ def _mirrors(chart: Chart) -> str:
 
 def figure(chart: Chart, *, theme: Theme, size: Size) -> Figure:
     """Return the figure. It has all that is drawn, so nothing of its kind may come from a user."""
+    grid = fitting(chart.grid, chart.dimension, size, top=_top(chart, size))
+    chart = chart._replace(grid=grid)
     colors = COLORS[theme]
     named = colors_of(chart.grid.columns, theme)
     traces = [
-        {"name": escaped(_name(name, size)), "x": chart.grid.days}
+        {"name": escaped(shown_name(name, size)), "x": chart.grid.days}
         | _trace(chart, name, named[name], size.unit)
         for name in chart.grid.columns
     ]
@@ -145,10 +127,6 @@ def figure(chart: Chart, *, theme: Theme, size: Size) -> Figure:
         room = size.width - SIDES * size.unit
         releases.mark(drawn, chart.released, room=room, colors=colors, unit=size.unit)
     return drawn
-
-
-def _name(category: str, size: Size) -> str:
-    return fitted(LABELS.get(category, category), size.name_ems)
 
 
 def _trace(chart: Chart, name: str, color: str, unit: float) -> Figure:
@@ -209,27 +187,34 @@ def _lonely(values: Values) -> Iterator[bool]:
 def _layout(chart: Chart, colors: Colors, size: Size) -> Figure:
     unit = size.unit
     legend = len(chart.grid.columns) > 1
+    bottom = (40 if not size.small else 0 if legend else 28) * unit
     return {
         "width": size.width,
         "height": size.height,
         "autosize": False,
         "paper_bgcolor": colors.paper,
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": FONT, "size": 13 * unit, "color": colors.ink},
+        "font": {"family": FONT, "size": size.font, "color": colors.ink},
         "separators": ".,",
-        "margin": {"l": 44 * unit, "r": 30 * unit, "t": 88 * unit, "b": 40 * unit, "pad": 0},
+        "margin": {
+            "l": LEFT * unit,
+            "r": RIGHT * unit,
+            "t": _top(chart, size),
+            "b": bottom,
+            "pad": 0,
+        },
         "title": _title(chart, colors, size),
         "xaxis": _x_axis(chart, colors, size),
         "yaxis": _y_axis(chart, colors, size),
         "showlegend": legend,
-        "legend": _legend(colors, unit),
+        "legend": _legend(colors, size),
         "barmode": "overlay" if chart.dimension is Dimension.OVERALL else "stack",
         "bargap": 0 if _many(chart.grid.days) else 0.15,
         "hovermode": "x unified",
         "hoverlabel": {
             "bgcolor": colors.paper,
             "bordercolor": colors.rule,
-            "font": {"family": FONT, "size": 13 * unit, "color": colors.ink},
+            "font": {"family": FONT, "size": size.font, "color": colors.ink},
             "namelength": -1,
         },
         "dragmode": False,
@@ -238,14 +223,23 @@ def _layout(chart: Chart, colors: Colors, size: Size) -> Figure:
     }
 
 
+def _top(chart: Chart, size: Size) -> float:
+    """Return the pixels above what is drawn; a small picture has no room for a note there."""
+    return size.top + (15 * size.unit if size.small and _suspect(chart) else 0)
+
+
+def _suspect(chart: Chart) -> bool:
+    return not chart.suspects.isdisjoint(chart.grid.days)
+
+
 def _title(chart: Chart, colors: Colors, size: Size) -> Figure:
     """Write two lines. The markup in the second is the only one that a figure has."""
     unit = size.unit
     room = size.width - 40 * unit
-    last = f" · to {_written(chart.grid.days[-1])}" if chart.grid.days else ""
     heading = fitted(chart.title or _heading(chart), room / (14 * unit), bold=True)
-    shown = fitted(_shown(chart) + last, room / (10 * unit))
-    large = min(21 * unit, room / max(1, width(heading, bold=True)))
+    shown = fitted(_subtitle(chart, room / (11 * unit)), room / (10 * unit))
+    largest, line = (18, 24) if size.small else (21, 34)
+    large = min(largest * unit, room / max(1, width(heading, bold=True)))
     small = min(13.5 * unit, room / width(shown))
     style = f"font-size:{small:g}px;font-weight:400;color:{colors.quiet}"
     return {
@@ -262,14 +256,18 @@ def _title(chart: Chart, colors: Colors, size: Size) -> Figure:
         "y": 1,
         "yref": "container",
         "yanchor": "top",
-        "pad": {"l": 16 * unit, "t": 34 * unit},
+        "pad": {"l": 16 * unit, "t": line * unit},
     }
 
 
-def _written(day: str) -> str:
-    """Write an ISO date out."""
-    date = dt.date.fromisoformat(day)
-    return f"{date.day} {date:%B %Y}"
+def _subtitle(chart: Chart, ems: float) -> str:
+    """Say what is shown up to which day, as fully as `ems` have room for."""
+    shown = _shown(chart)
+    if not chart.grid.days:
+        return shown
+    last = dt.date.fromisoformat(chart.grid.days[-1])
+    written = (f"{shown} · to {last.day} {last:{month} %Y}" for month in ("%B", "%b"))
+    return next((each for each in written if width(each) <= ems), shown)
 
 
 def _x_axis(chart: Chart, colors: Colors, size: Size) -> Figure:
@@ -281,9 +279,9 @@ def _x_axis(chart: Chart, colors: Colors, size: Size) -> Figure:
         "linecolor": colors.rule,
         "linewidth": 1,
         "ticks": "outside",
-        "ticklen": 5 * unit,
+        "ticklen": (3 if size.small else 5) * unit,
         "tickcolor": colors.rule,
-        "tickfont": {"family": FONT, "size": 13 * unit, "color": colors.quiet},
+        "tickfont": {"family": FONT, "size": size.font, "color": colors.quiet},
         "nticks": min(8, int(size.width / (120 * unit))),
         "tickangle": 0,
         "tickformatstops": [
@@ -317,7 +315,6 @@ def _room(chart: Chart) -> list[str]:
 
 
 def _y_axis(chart: Chart, colors: Colors, size: Size) -> Figure:
-    unit = size.unit
     whole = not chart.share and chart.smooth == 1 and chart.measure is None
     ticks = round_steps(_peak(chart), whole=whole, most=_steps(chart, size))
     suffix = "%" if chart.share else ""
@@ -328,7 +325,7 @@ def _y_axis(chart: Chart, colors: Colors, size: Size) -> Figure:
         "zerolinecolor": colors.rule,
         "zerolinewidth": 1,
         "ticks": "",
-        "tickfont": {"family": FONT, "size": 13 * unit, "color": colors.quiet},
+        "tickfont": {"family": FONT, "size": size.font, "color": colors.quiet},
         "tickmode": "array",
         "tickvals": ticks,
         "ticktext": [f"{tick_text(tick, top=ticks[-1])}{suffix} " for tick in ticks],
@@ -356,15 +353,13 @@ def _peak(chart: Chart) -> float:
 
 def _steps(chart: Chart, size: Size) -> int:
     """Return how many steps the axis of counts has room for, above a legend of many rows."""
-    font = 13 * size.unit
-    widest = max((width(_name(name, size)) for name in chart.grid.columns), default=0) * font
-    per_row = max(1, int((size.width - SIDES * size.unit) / (widest + MARK * size.unit)))
-    rows = math.ceil(len(chart.grid.columns) / per_row)
-    taken = (140 + releases.HEIGHT * bool(chart.released)) * size.unit + rows * 1.5 * font
-    return max(1, min(5, int((size.height - taken) / (2.5 * font))))
+    taken = _top(chart, size) + size.below + legend_rows(chart.grid.columns, size) * size.row
+    if chart.released:
+        taken += releases.HEIGHT * size.unit
+    return max(1, min(5, int((size.height - taken) / (2.5 * size.font))))
 
 
-def _legend(colors: Colors, unit: float) -> Figure:
+def _legend(colors: Colors, size: Size) -> Figure:
     return {
         "orientation": "h",
         "x": 0,
@@ -373,7 +368,7 @@ def _legend(colors: Colors, unit: float) -> Figure:
         "y": 0,
         "yref": "container",
         "yanchor": "bottom",
-        "font": {"family": FONT, "size": 13 * unit, "color": colors.ink},
+        "font": {"family": FONT, "size": size.font, "color": colors.ink},
         "itemwidth": 30,
         "traceorder": "normal",
         "bgcolor": "rgba(0,0,0,0)",
@@ -408,7 +403,7 @@ def _notes(chart: Chart, colors: Colors, unit: float) -> list[Figure]:
         notes.append(
             quiet | {"text": "No downloads in these days", "x": 0.5, "y": 0.5, "font": font}
         )
-    if not chart.suspects.isdisjoint(chart.grid.days):
+    if _suspect(chart):
         right = {"x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom", "yshift": 4 * unit}
         notes.append(quiet | right | {"text": "Shaded: counts that look wrong", "font": font})
     return notes

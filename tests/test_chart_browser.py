@@ -368,11 +368,11 @@ def test_a_chart_that_can_not_be_had_says_so_and_comes_back(open_tab: OpenTab) -
     [
         pytest.param({}, "", (1200, 600), id="wide and light"),
         pytest.param({"dark": True}, "&theme=dark", (1200, 600), id="wide and dark"),
-        pytest.param({"width": 390}, "&width=400&height=300", (400, 300), id="narrow"),
+        pytest.param({"width": 390}, "&width=400&height=400", (400, 400), id="narrow"),
         pytest.param(
             {"width": 390, "dark": True},
-            "&width=400&height=300&theme=dark",
-            (400, 300),
+            "&width=400&height=400&theme=dark",
+            (400, 400),
             id="narrow and dark",
         ),
     ],

@@ -12,7 +12,8 @@ from playwright.sync_api import Browser, Page
 
 from pypistats import charts, series
 from pypistats.catalog import Dimension
-from pypistats.charts import Chart, Kind, Size
+from pypistats.chart_room import Size
+from pypistats.charts import Chart, Kind
 from pypistats.palette import Theme
 from pypistats.releases import Release
 from pypistats.series import Grid
@@ -21,7 +22,9 @@ ROOT = Path(__file__).parent.parent
 PLOTLY = ROOT / "static" / "vendor" / "plotly-basic.min.js"
 FONTS = ROOT / "pypistats" / "fonts"
 DAYS = series.day_range(dt.date(2026, 1, 1), dt.date(2026, 6, 29))
-SIZES = [Size(1200, 600), Size(830, 415), Size(400, 300), Size(2000, 1200)]
+PHONE = Size(400, 400)
+SMALL = Size(400, 300)
+SIZES = [Size(1200, 600), Size(830, 415), SMALL, PHONE, Size(1000, 300), Size(2000, 1200)]
 
 SCRIPTS = ("日本語のとても長いインストーラーの名前", "مثبت طويل الاسم جدا", "Ελληνικό όνομα")
 NAMES = ("pip", "uv", "x" * 128, "<b>bold</b> & co", "W" * 40, "null", *SCRIPTS, "9.9.9", "other")
@@ -79,6 +82,16 @@ BOXES = """figure => {
 }"""
 """Draws a figure; gives the texts in it with their left, top, right and bottom."""
 
+HEIGHT = """figure => {
+    const plot = document.body.firstChild;
+    return Plotly.newPlot(plot, figure.data, figure.layout, { staticPlot: true }).then(() => {
+        const { h } = plot._fullLayout._size;
+        Plotly.purge(plot);
+        return h;
+    });
+}"""
+"""Draws a figure; gives the height of what is not heading, days or legend."""
+
 Box = tuple[float, float, float, float]
 
 
@@ -118,3 +131,41 @@ def test_texts_lie_apart_and_inside(page: Page, name: str, size: Size) -> None:
         assert 0 <= top < bottom <= size.height + 1, text
     for (text, one), (other_text, other) in combinations(boxes, 2):
         assert not overlap(one, other), (text, other_text)
+
+
+MINORS = dict.fromkeys([*(f"3.{minor}" for minor in range(6, 15)), "null", "other"], 5.0)
+INSTALLERS = (
+    "pip",
+    "uv",
+    "poetry",
+    "requests",
+    "setuptools",
+    "Homebrew",
+    "conda",
+    "Bazel",
+    "Nexus",
+)
+SYSTEMS = ("Linux", "Windows", "Darwin", "null", "other")
+PACKAGES = ("boto3", "requests", "numpy", "urllib3", "six", "flask", "pandas", "python-dateutil")
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        pytest.param(SMALL, chart(MINORS, dimension=Dimension.PYTHON_MINOR), id="minors"),
+        pytest.param(SMALL, chart(dict.fromkeys(INSTALLERS, 5)), id="installers"),
+        pytest.param(SMALL, chart(dict.fromkeys(SYSTEMS, 5)), id="systems"),
+        pytest.param(SMALL, chart(ELEVEN), id="long names"),
+        pytest.param(SMALL, chart(MINORS, suspects=frozenset(DAYS[:1])), id="suspects"),
+        pytest.param(
+            PHONE, chart(dict.fromkeys(PACKAGES, 5), dimension=Dimension.OVERALL), id="comparison"
+        ),
+    ],
+)
+def test_half_of_a_small_picture_is_for_what_is_drawn(
+    page: Page, shown: Chart, size: Size, kind: Kind
+) -> None:
+    figure = charts.figure(shown._replace(kind=kind), theme=Theme.LIGHT, size=size)
+
+    assert page.evaluate(HEIGHT, figure) >= size.height / 2

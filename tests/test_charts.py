@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pypistats import charts, series
 from pypistats.catalog import Dimension
-from pypistats.charts import Chart, Figure, Kind, Size
+from pypistats.chart_room import Size
+from pypistats.charts import Chart, Figure, Kind
 from pypistats.palette import Theme
 from pypistats.series import Grid
 
@@ -293,13 +294,13 @@ def test_a_theme_has_its_own_colours(theme: Theme, paper: str) -> None:
     ]
 
 
-def test_a_wide_picture_has_larger_type_because_it_is_shown_smaller() -> None:
+def test_a_wide_picture_has_larger_type_and_a_small_one_smaller_type() -> None:
     sizes = [
         drawn(chart({"Linux": [1]}), size=Size(width, 600))["layout"]["font"]["size"]
         for width in (400, 960, 1200, 2000)
     ]
 
-    assert sizes == [13, 13, 16.25, 19.5]
+    assert sizes == [12, 13, 16.25, 19.5]
 
 
 def test_a_figure_is_plain_data_and_its_size_is_the_picture_s() -> None:
@@ -309,3 +310,43 @@ def test_a_figure_is_plain_data_and_its_size_is_the_picture_s() -> None:
     assert figure.keys() == {"data", "layout"}
     assert (figure["layout"]["width"], figure["layout"]["height"]) == (400, 300)
     assert "template" not in figure["layout"]
+
+
+MINORS: dict[str, list[float | None]] = {f"3.{minor}": [minor] for minor in range(5, 15)}
+
+
+def names(figure: Figure) -> list[str]:
+    return [trace["name"] for trace in figure["data"]]
+
+
+def test_a_small_picture_sums_what_its_legend_has_no_room_for() -> None:
+    shown = chart(MINORS | {"null": [20], "other": [1, None]}, dimension=Dimension.PYTHON_MINOR)
+
+    small, large = drawn(shown, size=SMALL), drawn(shown)
+
+    kept = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "unknown", "other"]
+    assert names(small) == kept
+    assert small["data"][-1]["y"] == [5 + 6 + 7 + 1, 5 + 6 + 7] * 45
+    assert names(large) == [*MINORS, "unknown (null)", "other"]
+
+
+def test_a_small_picture_of_what_is_no_whole_keeps_all() -> None:
+    columns: dict[str, list[float | None]] = {f"package-{number}": [5] for number in range(10)}
+
+    assert names(drawn(chart(columns, dimension=Dimension.OVERALL), size=SMALL)) == list(columns)
+
+
+@pytest.mark.parametrize(
+    ("wide", "line"),
+    [
+        (400, "Daily downloads, with and without mirrors · to 30 November 2026"),
+        (380, "Daily downloads, with and without mirrors · to 30 Nov 2026"),
+        (330, "Daily downloads, with and without mirrors"),
+    ],
+)
+def test_a_small_picture_has_as_much_of_the_last_day_as_fits(wide: int, line: str) -> None:
+    shown = chart({}, dimension=Dimension.OVERALL, grid=Grid(["2026-11-30"], {"a": [1]}))
+
+    title = drawn(shown, size=Size(wide, 300))["layout"]["title"]
+
+    assert read(title["text"]).lines[1] == line

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pypistats import charts, releases, series
 from pypistats.catalog import Dimension
-from pypistats.charts import Chart, Figure, Kind, Size
+from pypistats.chart_room import Size
+from pypistats.charts import Chart, Figure, Kind
 from pypistats.palette import COLORS, Theme
 from pypistats.releases import Release, releases_to_mark
 from pypistats.series import Grid

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page
 
 from pypistats import charts
 from pypistats.catalog import Dimension
-from pypistats.charts import Chart, Size
+from pypistats.chart_room import Size
+from pypistats.charts import Chart
 from pypistats.palette import Theme
 from pypistats.render import Renderer
 from tests.test_chart_looks import ELEVEN, chart

@@ -8,7 +8,8 @@ from flask import request
 
 from pypistats import plain_text
 from pypistats.catalog import NULL, OTHER, SYSTEMS, WITH_MIRRORS, WITHOUT_MIRRORS, Dimension
-from pypistats.charts import Kind, Size
+from pypistats.chart_room import Size
+from pypistats.charts import Kind
 from pypistats.errors import ParameterError
 from pypistats.palette import Theme
 from pypistats.series import RELEASE_GROUPS
