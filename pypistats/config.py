@@ -245,7 +245,7 @@ SETTINGS = (
         "TRUSTED_PROXIES",
         "0",
         "how many proxies stand before the site; the sender is who the first of them names in"
-        " `X-Forwarded-For`",
+        " `X-Forwarded-For`, the scheme what the last one names in `X-Forwarded-Proto`",
         _whole_number(0, 10),
     ),
     Setting(

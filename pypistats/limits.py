@@ -9,7 +9,7 @@ import functools
 import hashlib
 import ipaddress
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -23,6 +23,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from pypistats.config import Quota
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from flask_limiter import Limiter
 
 
@@ -67,11 +68,30 @@ class _Spent(NamedTuple):
     seconds: int
 
 
+class _TrustedProxies(ProxyFix):
+    """A WSGI layer that takes a request for what the proxies before the site say of it.
+
+    Each adds to `X-Forwarded-For`. Few do to `X-Forwarded-Proto`, so its last value counts, and
+    only if it is a scheme: it gets into links of answers that caches give to others.
+    """
+
+    def __init__(self, app: "WSGIApplication", proxies: int) -> None:
+        super().__init__(app, x_for=proxies, x_proto=0)
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer the request as the first proxy got it."""
+        scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip()
+        if scheme in ("http", "https"):
+            environ["wsgi.url_scheme"] = scheme
+        return super().__call__(environ, start_response)
+
+
 def register_limits(app: Flask) -> None:
     """Count every request, and believe as many proxies as the settings say about its sender."""
     if app.config["TRUSTED_PROXIES"]:
-        count = app.config["TRUSTED_PROXIES"]
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
+        app.wsgi_app = _TrustedProxies(app.wsgi_app, app.config["TRUSTED_PROXIES"])  # type: ignore[method-assign]
     app.extensions["limits"] = _Limits(app)
     app.before_request(_count)
     app.after_request(_tell)

@@ -176,6 +176,33 @@ def test_only_trusted_proxies_tell_who_asks(
     assert (first, second) == (200, 200 if counted_apart else 429)
 
 
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "scheme"),
+    [
+        ("0", "https", "http"),
+        ("1", "https", "https"),
+        ("1", "http", "http"),
+        ("1", "http, https", "https"),
+        ("1", "https, http", "http"),
+        ("2", "https", "https"),
+        ("2", "http,https", "https"),
+        ("1", "javascript", "http"),
+        ("1", "https, javascript", "http"),
+        ("2", "javascript, https", "https"),
+        ("1", "ftp://evil.example/?", "http"),
+        ("1", "", "http"),
+    ],
+)
+def test_the_last_proxy_says_whether_a_client_came_by_https(
+    database_url: str, proxies: str, forwarded: str, scheme: str
+) -> None:
+    client = limited_app(database_url, TRUSTED_PROXIES=proxies).test_client()
+
+    text = client.get("/robots.txt", headers={"X-Forwarded-Proto": forwarded}).text
+
+    assert f"Sitemap: {scheme}://localhost/sitemap.xml\n" in text
+
+
 def test_dear_answers_are_counted_for_all_processes_and_cheap_ones_for_each(
     database_url: str, valkey_server: ValkeyServer
 ) -> None:
