@@ -4,6 +4,7 @@ docs/nginx.conf and docs/varnish.vcl are run as they are, but for ports and fold
 """
 
 import contextlib
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -49,6 +50,14 @@ def varnish(folder: Path, port: int, site: int) -> list[str]:
         "varnishd", "-F", "-f", str(folder / "varnish.vcl"), "-p", "http_gzip_support=off",
         "-a", f"127.0.0.1:{port}", "-n", str(folder / "work"), "-s", "malloc,64m",
     ]  # fmt: skip
+
+
+def sent(port: int, text: str, *, address: str = "127.0.0.1") -> str:
+    """Send a request as it is, which ends the connection; return all that comes back."""
+    with socket.create_connection((address, port), PATIENCE) as connection:
+        connection.sendall(text.encode())
+        with connection.makefile("rb") as answer:
+            return answer.read().decode()
 
 
 class Cache:
@@ -171,6 +180,31 @@ def test_who_has_it_gets_no_body_from_the_cache(cache: Cache) -> None:
     assert (head.status, head.body) == (200, b"")
     assert (other.status, other.body) == (200, known.body)
     assert {reply.headers["x-cache"] for reply in (same, head, other)} == {"HIT"}
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip"])
+def test_the_end_of_an_address_is_no_encoding(cache: Cache, encoding: str) -> None:
+    longer = cache.get(f"/search?q=package-{encoding}")
+    shorter = cache.get("/search?q=package-", Accept_Encoding=encoding)
+
+    assert longer.headers.get("content-encoding") is None
+    assert shorter.headers["content-encoding"] == encoding
+
+
+def test_links_lead_to_the_host_and_port_that_was_asked_for(cache: Cache) -> None:
+    with contextlib.closing(Client(cache.port)) as client:
+        hosts = ["stats.example:8080", "stats.example", "stats.example:81"]
+        texts = [client.ask("/robots.txt", as_named={"Host": host}).body.decode() for host in hosts]
+
+    for host, text in zip(hosts, texts, strict=True):
+        assert f"Sitemap: http://{host}/sitemap.xml\n" in text
+
+
+def test_who_names_no_host_gets_an_answer_as_well(cache: Cache) -> None:
+    answer = sent(cache.port, "GET /robots.txt?1.0 HTTP/1.0\r\n\r\n")
+
+    assert answer.startswith("HTTP/1.1 200 ")
+    assert "Sitemap: http://127.0.0.1" in answer
 
 
 def test_a_hundred_at_once_are_one_request(cache: Cache) -> None:
