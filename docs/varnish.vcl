@@ -15,7 +15,23 @@ backend site {
 }
 
 sub vcl_recv {
+    # The site believes what it is told here, so nothing of it may be a client's; its server takes an
+    # underscore for a hyphen.
+    unset req.http.X_Forwarded_For;
+    unset req.http.X_Forwarded-For;
+    unset req.http.X-Forwarded_For;
+    unset req.http.X_Forwarded_Proto;
+    unset req.http.X_Forwarded-Proto;
+    unset req.http.X-Forwarded_Proto;
     set req.http.X-Forwarded-For = client.ip;
+    # Varnish has no TLS. What ends it before Varnish, as hitch does, should tell by the PROXY protocol
+    # who came and to which port (varnishd -a 127.0.0.1:8443,PROXY): if it spoke HTTP, it would be
+    # taken for the client. Links depend on none of that where the site has a SITE_URL.
+    if (std.port(server.ip) == 443) {
+        set req.http.X-Forwarded-Proto = "https";
+    } else {
+        set req.http.X-Forwarded-Proto = "http";
+    }
     # Nothing depends on cookies, and of encodings there are few.
     unset req.http.Cookie;
     if (req.http.Accept-Encoding ~ "br") {
@@ -31,6 +47,11 @@ sub vcl_recv {
     if (std.healthy(req.backend_hint)) {
         set req.grace = 10m;
     }
+}
+
+sub vcl_hash {
+    # Beside the host and the address, which Varnish adds: links are with http or with https.
+    hash_data(req.http.X-Forwarded-Proto);
 }
 
 sub vcl_backend_response {

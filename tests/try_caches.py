@@ -24,6 +24,20 @@ from tests.web_processes import PATIENCE, Client, Reply, Web, at_once, get
 DOCS = Path(__file__).parent.parent / "docs"
 NAMES = [f"package-{n}" for n in range(60)]
 FORGED = ("X-Forwarded-For", "X_Forwarded_For", "X_Forwarded-For", "X-Forwarded_For")
+MISLEADING = [
+    ("X-Forwarded-Proto", "javascript"),
+    ("X-Forwarded-Proto", "https"),
+    ("X_Forwarded_Proto", "https"),
+    ("X_Forwarded-Proto", "https"),
+    ("X-Forwarded_Proto", "https"),
+    ("X-Forwarded-Host", "evil.example"),
+    ("X_Forwarded_Host", "evil.example"),
+    ("X-Forwarded-Port", "81"),
+    ("X-Forwarded-Prefix", "/evil"),
+    ("Forwarded", "host=evil.example;proto=https"),
+    ("Host", "evil.example"),
+]
+"""Headers that would lead a client elsewhere if the site believed them."""
 MANY = "/api/packages/" + ",".join(NAMES) + "/recent"
 
 
@@ -50,6 +64,11 @@ def varnish(folder: Path, port: int, site: int) -> list[str]:
         "varnishd", "-F", "-f", str(folder / "varnish.vcl"), "-p", "http_gzip_support=off",
         "-a", f"127.0.0.1:{port}", "-n", str(folder / "work"), "-s", "malloc,64m",
     ]  # fmt: skip
+
+
+def varnish_behind_tls(folder: Path, port: int, site: int) -> list[str]:
+    """Return the command of a Varnish that an end of TLS, at 127.0.0.2, tells who its client is."""
+    return [*varnish(folder, port, site), "-a", f"127.0.0.2:{port},PROXY"]
 
 
 def sent(port: int, text: str, *, address: str = "127.0.0.1") -> str:
@@ -191,6 +210,23 @@ def test_the_end_of_an_address_is_no_encoding(cache: Cache, encoding: str) -> No
     assert shorter.headers["content-encoding"] == encoding
 
 
+@pytest.mark.parametrize("path", ["/robots.txt", "/sitemap.xml", "/packages/package-2"])
+@pytest.mark.parametrize(("name", "value"), MISLEADING)
+def test_no_client_says_where_the_links_of_others_lead(
+    cache: Cache, path: str, name: str, value: str
+) -> None:
+    address = f"{path}?{name}={value}"
+    with contextlib.closing(Client(cache.port)) as client:
+        client.ask(address, as_named={name: value})
+
+    body = cache.get(address).body.decode()
+
+    assert f"http://127.0.0.1:{cache.port}/" in body
+    assert "javascript:" not in body
+    assert "evil.example" not in body
+    assert f"https://127.0.0.1:{cache.port}" not in body
+
+
 def test_links_lead_to_the_host_and_port_that_was_asked_for(cache: Cache) -> None:
     with contextlib.closing(Client(cache.port)) as client:
         hosts = ["stats.example:8080", "stats.example", "stats.example:81"]
@@ -205,6 +241,23 @@ def test_who_names_no_host_gets_an_answer_as_well(cache: Cache) -> None:
 
     assert answer.startswith("HTTP/1.1 200 ")
     assert "Sitemap: http://127.0.0.1" in answer
+
+
+def test_varnish_behind_tls_gives_links_with_https_to_those_who_came_by_it(database: str) -> None:
+    with cached(varnish_behind_tls, database) as cache:
+
+        def robots(port: int) -> str:
+            return sent(
+                cache.port,
+                f"PROXY TCP4 192.0.2.7 192.0.2.1 5555 {port}\r\n"
+                "GET /robots.txt HTTP/1.1\r\nHost: stats.example\r\n"
+                "X-Forwarded-Proto: javascript\r\nConnection: close\r\n\r\n",
+                address="127.0.0.2",
+            )
+
+        for _ in range(2):
+            assert "Sitemap: https://stats.example/sitemap.xml" in robots(443)
+            assert "Sitemap: http://stats.example/sitemap.xml" in robots(80)
 
 
 def test_a_hundred_at_once_are_one_request(cache: Cache) -> None:
