@@ -32,13 +32,13 @@ sub vcl_recv {
     } else {
         set req.http.X-Forwarded-Proto = "http";
     }
-    # Nothing depends on cookies, and of encodings there are few.
+    # Nothing depends on cookies, and of encodings there are few. With q=0 one is refused.
     unset req.http.Cookie;
-    if (req.http.Accept-Encoding ~ "br") {
+    if (req.http.Accept-Encoding ~ "(?i)\bbr\b(?!\s*;\s*q\s*=\s*0(\.0*)?\s*(,|$))") {
         set req.http.Accept-Encoding = "br";
-    } else if (req.http.Accept-Encoding ~ "zstd") {
+    } else if (req.http.Accept-Encoding ~ "(?i)\bzstd\b(?!\s*;\s*q\s*=\s*0(\.0*)?\s*(,|$))") {
         set req.http.Accept-Encoding = "zstd";
-    } else if (req.http.Accept-Encoding ~ "gzip") {
+    } else if (req.http.Accept-Encoding ~ "(?i)\bgzip\b(?!\s*;\s*q\s*=\s*0(\.0*)?\s*(,|$))") {
         set req.http.Accept-Encoding = "gzip";
     } else {
         unset req.http.Accept-Encoding;

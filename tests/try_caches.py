@@ -201,6 +201,28 @@ def test_who_has_it_gets_no_body_from_the_cache(cache: Cache) -> None:
     assert {reply.headers["x-cache"] for reply in (same, head, other)} == {"HIT"}
 
 
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("br;q=0, gzip", "gzip"),
+        ("br;q=0,zstd;q=0.5,gzip", "zstd"),
+        ("gzip, zstd ; q=0.0 , br; Q=0.000", "gzip"),
+        ("br;q=0, zstd;q=0, gzip;q=0", None),
+        ("gzip;q=0.", None),
+        ("br;q=0.001, gzip", "br"),
+        ("gzip;q=0, br", "br"),
+        ("gzip;q=0, zstd", "zstd"),
+        ("br;q=1.0", "br"),
+        ("X-Gzip", "gzip"),
+        ("abracadabra", None),
+    ],
+)
+def test_no_client_gets_an_encoding_that_it_refuses(
+    cache: Cache, accepted: str, encoding: str | None
+) -> None:
+    assert cache.get("/faqs", Accept_Encoding=accepted).headers.get("content-encoding") == encoding
+
+
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip"])
 def test_the_end_of_an_address_is_no_encoding(cache: Cache, encoding: str) -> None:
     longer = cache.get(f"/search?q=package-{encoding}")
