@@ -24,6 +24,9 @@ PERIODS = (*Period, TOTAL)
 
 TEXT_MAX_LENGTH = 64
 
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+"""What can't be seen and is part of a text all the same: emoji and many scripts need these."""
+
 GREY = "lightgrey"
 LEFT_GREY = "grey"
 
@@ -299,8 +302,8 @@ def _written(text: _Text, middle: float, baseline: int, attributes: str = "") ->
 def _shown(text: str, *, longest: int = TEXT_MAX_LENGTH) -> str:
     """Return a text that a badge can show: printable, on one line, and not too long."""
     line = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        for character in " ".join(text.split())
+        each if each.isprintable() or each in JOINERS else "\N{REPLACEMENT CHARACTER}"
+        for each in " ".join(text.split())
     )
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
@@ -323,9 +326,11 @@ def _measured(text: str) -> bool:
 
 
 def _unmeasured(character: str) -> int:
-    """Guess a width in thousandths: an emoji's for all signs, none for marks over letters."""
+    """Guess a width in thousandths: an emoji's for all signs, none for marks and joiners."""
     category = unicodedata.category(character)
-    return 0 if category in ("Mn", "Me") else 1_300 if category == "So" else 1_100
+    if category in ("Mn", "Me") or character in JOINERS:
+        return 0
+    return 1_300 if category == "So" else 1_100
 
 
 @functools.cache

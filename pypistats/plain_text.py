@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from pypistats.badges import text_width
+from pypistats.badges import JOINERS, text_width
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"})
 """What plotly.js takes for HTML or for TeX."""
@@ -19,7 +19,7 @@ def escaped(text: str) -> str:
 def fitted(text: str, ems: float, *, bold: bool = False) -> str:
     """Return text without what can't be seen, in one line, cut to `ems` ems."""
     line = " ".join(text.split())
-    line = "".join(each for each in line if unicodedata.category(each)[0] != "C")
+    line = "".join(each for each in line if each in JOINERS or unicodedata.category(each)[0] != "C")
     if width(line, bold=bold) <= ems:
         return line
     room = ems - 1

@@ -52,6 +52,7 @@ def badge(client: FlaskClient, path: str, status: int = 200) -> str:
         ("?left_text=used&right_color=blue", Badge("used", "301k/month", "blue")),
         ("?label=", Badge("", "301k/month", "brightgreen")),
         ("?label=%3Cb%3E%26%00", Badge("<b>&\0", "301k/month", "brightgreen")),
+        ("?label=👨\u200d👩", Badge("👨\u200d👩", "301k/month", "brightgreen")),
         ("?left_color=black", Badge("downloads", "301k/month", "brightgreen", "black")),
         ("?labelColor=%23FFF", Badge("downloads", "301k/month", "brightgreen", "#fff")),
         ("?style=social", Badge("downloads", "301k/month", "brightgreen", style=Style.SOCIAL)),

@@ -12,7 +12,7 @@ from pypistats.badges import Badge, Style
 SVG = "{http://www.w3.org/2000/svg}"
 
 TEXTS = st.text(st.characters(codec=None), max_size=80) | st.text(
-    "<>&\"'\0]] wW\u0301🎉", max_size=80
+    "<>&\"'\0]] wW\u0301🎉\u200c\u200d", max_size=80
 )
 BADGES = st.builds(
     Badge,
@@ -156,6 +156,24 @@ def test_what_is_too_long_is_cut() -> None:
 
     assert [len(text.text or "") for text in root.iter(f"{SVG}text")] == [64] * 4
     assert len(root.get("aria-label") or "") == 300
+
+
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("text", ["👨\u200d👩\u200d👧", "می\u200cخواهم"])
+def test_joiners_stay_and_take_no_room(text: str, style: Style) -> None:
+    root = ElementTree.fromstring(badges.svg(Badge(text, text, style=style)))
+
+    assert {each.text for each in root.iter(f"{SVG}text")} == {text}
+    assert root.get("aria-label") == f"{text}: {text}"
+    alone = text.replace("\u200d", "").replace("\u200c", "")
+    assert badges.text_width(text, size=11) == badges.text_width(alone, size=11)
+
+
+@pytest.mark.parametrize("control", "\0\x1b\x7f\u200b\u200e\u200f\u202e\u2066\u2069\ufeff\ud800")
+def test_any_other_control_is_replaced(control: str) -> None:
+    root = ElementTree.fromstring(badges.svg(Badge(f"a{control}b", "5")))
+
+    assert root.get("aria-label") == "a\ufffdb: 5"
 
 
 @given(BADGES)

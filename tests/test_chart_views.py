@@ -155,6 +155,8 @@ def test_a_range_shows_the_loaded_days_in_it(
 
 def test_a_title_is_cut_and_cleaned(client: FlaskClient) -> None:
     assert get(client, "system?format=json&title=+My%0A<b>%26%00+")["title"] == "My <b>&"
+    joined = "👨\u200d👩 می\u200cخواهم"
+    assert get(client, f"system?format=json&title=\u202e{joined}\u200b")["title"] == joined
     assert len(get(client, f"system?format=json&title={'x' * 900}")["title"]) < 250
     figure = get(client, "system?format=plotly&title=<b>$x$")
     assert figure["layout"]["title"]["text"].startswith("&lt;b&gt;&#36;x&#36;<br>")
