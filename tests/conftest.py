@@ -11,9 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 from hypothesis import settings
 
-from pypistats import create_app
+from pypistats import create_app, front
 from pypistats.embedded import PostgresServer, ValkeyServer
 from pypistats.extensions import db
+from tests.front_time import FrontTime
 from tests.pgbouncer import pgbouncer
 from tests.site import emptied, served
 
@@ -99,6 +100,14 @@ def app_context(app: Flask) -> Iterator[None]:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def front_time(monkeypatch: pytest.MonkeyPatch) -> FrontTime:
+    """Give the time that the layer before Flask goes by; it stands still until it is set."""
+    time = FrontTime()
+    monkeypatch.setattr(front, "time", time)
+    return time
 
 
 @pytest.fixture

@@ -6,10 +6,12 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from flask import Flask, Response, request
+from sqlalchemy import text
 
 from pypistats import create_app, store
 from pypistats.answers import kept
 from pypistats.catalog import normalize_name
+from pypistats.extensions import db
 
 
 class Maker:
@@ -74,3 +76,11 @@ def bump(app: Flask, *packages: str) -> None:
     """Give the data its next revision: of the packages, or of all without any."""
     with app.app_context(), store.transaction():
         store.bump_revision(packages or None)
+
+
+def let_an_hour_pass(app: Flask) -> None:
+    """Have the last change of all packages be an hour ago."""
+    with app.app_context(), store.transaction():
+        db.session.execute(
+            text("update data_revision set changed_at = changed_at - interval '1 hour'")
+        )

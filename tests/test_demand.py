@@ -24,6 +24,7 @@ from pypistats.messages import DAYS_QUEUE, WANTS_QUEUE
 from pypistats.sources import BudgetError, SourceError
 from pypistats.wants import Want
 from tests.fixed_source import DAY, FixedSource, package_day
+from tests.front_time import FrontTime
 from tests.network import free_port
 
 RECENT = "/api/packages/{}/recent"
@@ -299,6 +300,21 @@ def test_what_is_not_up_to_date_is_answered_at_once_and_fetched_meanwhile(
     after = get(site, RECENT.format("flask"))
     assert after.get_json()["data"]["last_day"] == 70
     assert after.headers["Cache-Control"].startswith("public")
+
+
+def test_an_address_that_was_sent_lately_is_looked_at_again_after_a_minute(
+    site: Flask, front_time: FrontTime
+) -> None:
+    path = RECENT.format("flask")
+    get(site, path)
+    with site.app_context(), store.transaction():
+        db.session.execute(text("update tracked_packages set until = until - 1"))
+
+    assert get(site, path).headers["Cache-Control"].startswith("public")
+    assert queued(site) == 0
+    front_time.wait(60)
+    assert get(site, path).headers["Cache-Control"] == "no-store"
+    assert queued(site) == 1
 
 
 def test_a_fetch_that_fails_is_told_and_tried_again_later(site: Flask, source: SlowSource) -> None:

@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
+from werkzeug.exceptions import default_exceptions
 from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
-from pypistats import ingest
-from pypistats.encodings import compress
+from pypistats import ingest, render
+from pypistats.encodings import compress, is_compressible
 from pypistats.extensions import db
 from pypistats.front import UNTIL_LATE_DATA, _target, until_data
 from tests.fixed_source import DAY, FixedSource, package_day
-from tests.made import Maker, app_with, bump
+from tests.front_time import FrontTime
+from tests.made import Maker, app_with, bump, let_an_hour_pass
 
 KEPT = "until the next data"
 FOREVER = "public, max-age=31536000, immutable"
@@ -42,6 +44,11 @@ ROUTES = {
     "/api/search?q=fl": KEPT,
     "/api/top?format=csv": KEPT,
     "/api/compare?packages=flask,requests": KEPT,
+    "/api/compare?packages=flask,requests&format=csv": KEPT,
+    "/api/compare?packages=flask,requests&format=plotly": KEPT,
+    "/api/compare?packages=flask,requests&format=png": KEPT,
+    "/api/compare?packages=flask,requests&format=svg": KEPT,
+    "/api/compare?packages=flask,requests&nocache=1": NEVER,
     "/api/packages/flask/recent": KEPT,
     "/api/packages/flask,requests/recent": KEPT,
     "/api/packages/flask,unknown/recent": KEPT,
@@ -52,7 +59,12 @@ ROUTES = {
     "/api/packages/flask/installer": KEPT,
     "/api/packages/flask/summary": KEPT,
     "/api/packages/flask/badge.json": KEPT,
+    "/api/packages/flask/chart/system": KEPT,
+    "/api/packages/flask/chart/system?format=csv": KEPT,
     "/api/packages/flask/chart/system?format=json": KEPT,
+    "/api/packages/flask/chart/system?format=plotly": KEPT,
+    "/api/packages/flask/chart/system?format=svg": KEPT,
+    "/api/packages/flask/chart/system?nocache=1": NEVER,
     "/badge/flask.svg": KEPT,
     "/status": MOMENT,
     "/api/status": MOMENT,
@@ -82,9 +94,12 @@ CACHE_CONTROL = re.compile(
 
 
 @pytest.fixture(autouse=True)
-def one_day(app: Flask) -> None:
+def one_day(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load a day an hour ago; what a browser would draw takes no time."""
     with app.app_context():
         ingest.ingest_day(DAY, FixedSource(package_day("flask"), package_day("requests")))
+    let_an_hour_pass(app)
+    monkeypatch.setattr(render, "render_image", lambda *_, **__: b"<svg/>" * 1_000)
 
 
 def changed_at(app: Flask) -> dt.datetime:
@@ -94,18 +109,70 @@ def changed_at(app: Flask) -> dt.datetime:
     return moment
 
 
+@pytest.mark.usefixtures("front_time")
 @pytest.mark.parametrize(("path", "rule"), ROUTES.items())
 def test_each_route_says_how_long_its_answer_may_be_kept(
     client: FlaskClient, path: str, rule: str
 ) -> None:
-    header = client.get(path).headers["Cache-Control"]
+    response = client.get(path)
 
     if rule == KEPT:
-        found = CACHE_CONTROL.fullmatch(header)
-        assert found, header
-        assert (int(found[1]), int(found[2])) == (300, UNTIL_LATE_DATA)
+        assert kept_for(response) == (300, 12 * 3_600)
     else:
-        assert header == rule
+        assert response.headers["Cache-Control"] == rule
+
+
+def kept_for(response: TestResponse) -> tuple[int, int]:
+    """Return for how many seconds a browser and a shared cache may keep an answer."""
+    header = response.headers["Cache-Control"]
+    found = CACHE_CONTROL.fullmatch(header)
+    assert found, header
+    return int(found[1]), int(found[2])
+
+
+def test_a_page_names_files_that_are_kept_for_ever(client: FlaskClient) -> None:
+    named = set(re.findall(r'/static/[^" ]+', client.get("/").text))
+
+    assert len(named) > 1
+    assert {client.get(path).headers["Cache-Control"] for path in named} == {FOREVER}
+
+
+@pytest.mark.parametrize("status", [405, 429, 500, 503])
+def test_what_is_refused_for_now_is_not_kept(site: FlaskClient, maker: Maker, status: int) -> None:
+    maker.error = default_exceptions[status]()
+
+    response = site.get("/made/flask")
+
+    assert (response.status_code, response.headers["Cache-Control"]) == (status, NEVER)
+
+
+def test_the_time_to_keep_an_answer_ends_with_the_next_data(
+    app: Flask, client: FlaskClient, front_time: FrontTime
+) -> None:
+    def told(now: str) -> tuple[int, int]:
+        front_time.now = dt.datetime.fromisoformat(now).replace(tzinfo=dt.UTC)
+        return kept_for(client.get("/faqs"))
+
+    assert told("2026-03-16 15:00") == (300, 12 * 3_600)
+    assert told("2026-03-17 02:57:59") == (180, 180)
+    assert told("2026-03-17 02:58:00") == (120, 120)
+    assert told("2026-03-17 03:00") == (300, UNTIL_LATE_DATA)
+    with app.app_context():
+        next_day = DAY + dt.timedelta(days=1)
+        ingest.ingest_day(next_day, FixedSource(package_day("flask", next_day)))
+    assert told("2026-03-17 03:00") == (300, 24 * 3_600)
+
+
+def test_after_a_minute_an_address_is_flasks_again(
+    site: FlaskClient, front_time: FrontTime
+) -> None:
+    asked = []
+    site.application.before_request(lambda: asked.append(request.path))
+
+    for seconds, times in ((0, 1), (59, 1), (1, 2), (59, 2)):
+        front_time.wait(seconds)
+        assert site.get("/made/flask").json == {"made": 1}
+        assert len(asked) == times
 
 
 def test_no_route_is_left_out(app: Flask) -> None:
@@ -122,6 +189,7 @@ def test_a_kept_answer_tells_its_version_and_when_its_data_came(
 ) -> None:
     first, second = client.get(path), client.get(path)
 
+    assert dt.datetime.now(dt.UTC) - changed_at(app) > dt.timedelta(minutes=59)
     assert re.fullmatch(r'"[0-9a-f]{24}"', first.headers["ETag"])
     assert first.last_modified == changed_at(app).replace(microsecond=0)
     assert first.data == second.data
@@ -166,7 +234,7 @@ def test_what_is_long_is_compressed_and_varies_by_it(
     plain = client.get(path)
     response = client.get(path, headers={"Accept-Encoding": encoding})
 
-    if len(plain.data) < 1_000:
+    if not is_compressible(plain.mimetype, len(plain.data)):
         assert (response.data, response.content_encoding) == (plain.data, None)
         assert "Vary" not in response.headers
         return
@@ -207,9 +275,14 @@ def test_the_status_is_not_sent_again_to_who_has_it(
 
 
 @pytest.fixture
-def site(app: Flask) -> Iterator[FlaskClient]:
+def maker() -> Maker:
+    return Maker()
+
+
+@pytest.fixture
+def site(app: Flask, maker: Maker) -> Iterator[FlaskClient]:
     """Give a client of a site with /made/<package>."""
-    site = app_with(Maker(), app.config["DATABASE_URL"])
+    site = app_with(maker, app.config["DATABASE_URL"])
     yield site.test_client()
     with site.app_context():
         db.engine.dispose()
@@ -306,7 +379,8 @@ def test_a_package_of_its_own_has_its_own_time(site: FlaskClient) -> None:
 def test_no_other_method_is_answered_from_what_is_kept(client: FlaskClient) -> None:
     client.get("/faqs")
 
-    assert client.post("/faqs").status_code == 405
+    refused = client.post("/faqs")
+    assert (refused.status_code, refused.headers["Cache-Control"]) == (405, NEVER)
     assert client.options("/faqs").headers["Allow"]
 
 

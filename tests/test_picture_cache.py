@@ -12,9 +12,8 @@ import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
 from PIL import Image
-from sqlalchemy import text
 
-from pypistats import create_app, ingest, store
+from pypistats import create_app, ingest
 from pypistats.answers import kept
 from pypistats.catalog import normalize_name
 from pypistats.embedded import ValkeyServer
@@ -23,7 +22,7 @@ from pypistats.limits import Cost, spend
 from pypistats.render import RenderUnavailableError, place, render_image
 from tests.figures import figure
 from tests.fixed_source import DAY, FixedSource, package_day
-from tests.made import Maker, bump
+from tests.made import Maker, bump, let_an_hour_pass
 
 
 @pytest.fixture
@@ -134,13 +133,6 @@ def test_one_that_can_not_be_drawn_anew_holds_up_no_other(drawing: Flask, maker:
 
     assert failed.json == client.get("/drawn/flask").json == {"made": 1}
     assert client.get("/drawn/requests").json == {"made": 2}
-
-
-def let_an_hour_pass(site: Flask) -> None:
-    with site.app_context(), store.transaction():
-        db.session.execute(
-            text("update data_revision set changed_at = changed_at - interval '1 hour'")
-        )
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
