@@ -13,7 +13,7 @@ from psycopg2 import OperationalError
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.test import TestResponse
 
-from pypistats.answers import MOMENT
+from pypistats.answers import MOMENT, _files
 from pypistats.embedded import ValkeyServer
 from pypistats.encodings import decompress
 from pypistats.errors import ParameterError
@@ -255,6 +255,52 @@ def test_what_another_process_has_made_anew_is_not_from_before(sharing: list[Fla
 
     assert response.json == {"made": 2}
     assert response.headers["Cache-Control"].startswith("public, max-age=300,")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "count"),
+    [
+        ("RETENTION_DAYS", "30", 2),
+        ("INGEST_SCOPE", "tracked", 2),
+        ("DATABASE_URL", "{DATABASE_URL}?application_name=another", 2),
+        ("ANSWERS_MIB", "9", 1),
+    ],
+)
+def test_a_site_shares_answers_with_those_of_its_settings(
+    sharing: list[Flask], maker: Maker, *, setting: str, value: str, count: int
+) -> None:
+    config = sharing[0].config
+    settings = {"REDIS_URL": config["REDIS_URL"], setting: value.format(**config)}
+    other = app_with(maker, config["DATABASE_URL"], **settings)
+
+    assert [made(site) for site in (sharing[0], other, sharing[1])] == [1, count, 1]
+    close(other)
+
+
+def test_another_release_makes_its_own_answers(
+    sharing: list[Flask], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    changed = tmp_path / "changed.py"
+    changed.write_text("pass")
+    before, after = sharing
+    assert made(before) == 1
+
+    monkeypatch.setattr("pypistats.answers._files", lambda app: [*_files(app), changed])
+
+    assert [made(after), made(before)] == [2, 1]
+
+
+def test_a_release_is_told_by_all_that_answers_are_made_of(site: Flask) -> None:
+    root = Path(site.root_path).parent
+    files = {path.relative_to(root).as_posix() for path in _files(site)}
+
+    assert files > {
+        "pypistats/kept.py",
+        "pypistats/sources/pypi.py",
+        "templates/base.html",
+        "static/site.css",
+    }
+    assert not [name for name in files if name.endswith(".pyc")]
 
 
 def test_processes_make_it_once_together(sharing: list[Flask], maker: Maker) -> None:
