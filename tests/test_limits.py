@@ -99,6 +99,7 @@ def test_a_refusal_is_a_badge_where_badges_are_and_else_a_page(database_url: str
     assert (page.status_code, page.mimetype) == (429, "text/html")
     assert "Too Many Requests" in page.text
     assert (badge.status_code, badge.mimetype) == (429, "image/svg+xml")
+    assert page.headers["Cache-Control"] == badge.headers["Cache-Control"] == "no-store"
     assert ">too many requests<" in badge.text
 
 
@@ -130,13 +131,19 @@ def test_the_defaults_are_beyond_what_a_busy_server_asks(database_url: str) -> N
     }
 
 
-@pytest.mark.parametrize("cost", [Cost.COMPUTED, Cost.RENDER])
-def test_a_token_raises_the_quota_or_ends_it(database_url: str, cost: Cost) -> None:
+@pytest.mark.parametrize(
+    ("cost", "path"),
+    [
+        (Cost.CACHED, RECENT),
+        (Cost.COMPUTED, "/api/spend/computed"),
+        (Cost.RENDER, "/api/spend/render"),
+    ],
+)
+def test_a_token_raises_the_quota_or_ends_it(database_url: str, cost: Cost, path: str) -> None:
     tokens = f"{TOKEN}=2, {TOKEN}-2=exempt"
     client = limited_app(
         database_url, RATE_LIMIT_TOKENS=tokens, **{f"RATE_LIMIT_{cost.name}": "2/86400"}
     ).test_client()
-    path = f"/api/spend/{cost}"
 
     def bearing(authorization: str) -> list[int]:
         return statuses(client, path, 5, headers={"Authorization": authorization})
