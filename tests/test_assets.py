@@ -12,6 +12,7 @@ from flask import Flask, url_for
 from flask.testing import FlaskClient
 
 from pypistats.assets import register_assets
+from pypistats.encodings import decompress
 
 
 def unzstd(body: bytes) -> bytes:
@@ -116,9 +117,14 @@ def test_what_is_no_file_is_not_found(files: FlaskClient, name: str) -> None:
     assert files.get(f"/static/{name}").status_code == 404
 
 
-def test_every_file_of_the_site_is_served(client: FlaskClient) -> None:
+@pytest.mark.parametrize("accepted", ["", "gzip"])
+def test_every_file_of_the_site_is_served(client: FlaskClient, accepted: str) -> None:
     root = Path(__file__).parent.parent / "static"
 
     for path in root.rglob("*.*"):
-        response = client.get(f"/static/{path.relative_to(root)}")
-        assert response.data == path.read_bytes()
+        address = f"/static/{path.relative_to(root)}"
+        response = client.get(address, headers={"Accept-Encoding": accepted})
+        body = response.data
+        if response.content_encoding is not None:
+            body = decompress(body, response.content_encoding)
+        assert body == path.read_bytes()
