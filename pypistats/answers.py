@@ -48,7 +48,7 @@ unknown now can come any day."""
 HOUR = "public, max-age=3600, s-maxage=3600"
 """For a redirect, which only another release of the site changes."""
 
-_HOW_LONG = {301: HOUR, 302: HOUR, 308: HOUR, 400: MOMENT, 404: MOMENT, 410: MOMENT, 414: MOMENT}
+_HOW_LONG = {301: HOUR, 302: HOUR, 308: HOUR, 400: MOMENT, 404: MOMENT}
 
 _ANSWER_SETTINGS = ("INGEST_SCOPE", "RETENTION_DAYS")
 """The settings that change what is answered."""
@@ -237,4 +237,4 @@ def _files(app: Flask) -> list[Path]:
     code = Path(app.root_path)
     folders = [code, code.parent / str(app.template_folder), code.parent / "static"]
     found = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
-    return sorted(path for path in found if path.suffix != ".pyc")
+    return [code.parent / "openapi.yaml", *sorted(each for each in found if each.suffix != ".pyc")]
