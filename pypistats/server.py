@@ -101,7 +101,29 @@ def _in_worker(app: str) -> Application:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+    _tell_granian_once()
     return make(app)
+
+
+def _tell_granian_once() -> None:
+    """Have granian hear of a worker's first signal alone.
+
+    At the third it would wait with Python's lock held: for ever, while an answer is made. SIG_IGN
+    is not the way, since a browser that is started would inherit it.
+    """
+    signals: Any = importlib.import_module("granian._signals")
+    set_handler = signals.set_main_signals
+
+    def set_handler_for_one(handler: Callable[..., None]) -> None:
+        told = threading.Lock()
+
+        def handle(*signalled: object) -> None:
+            if told.acquire(blocking=False):
+                handler(*signalled)
+
+        set_handler(handle)
+
+    signals.set_main_signals = set_handler_for_one
 
 
 def _require_free(host: str, port: int) -> None:

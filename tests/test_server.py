@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -98,6 +99,18 @@ def test_an_answer_that_has_begun_is_sent_when_the_server_is_told_to_stop(web: W
         answer = thread.submit(get, web.port, "/test/wait")
         until(lambda: get(web.port, "/test/waiting").body == b"1", "it has begun")
         web.stop()
+
+        assert answer.result().body == b"waited"
+    assert web.ended() == 0
+
+
+def test_it_is_sent_as_well_when_ctrl_c_is_pressed_again_and_again(web: Web) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(get, web.port, "/test/wait")
+        until(lambda: get(web.port, "/test/waiting").body == b"1", "it has begun")
+        for _time in range(4):
+            web.interrupt()
+            time.sleep(0.2)
 
         assert answer.result().body == b"waited"
     assert web.ended() == 0

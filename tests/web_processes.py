@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -117,6 +118,12 @@ class Web:
     def stop(self) -> None:
         """Ask the first process to end."""
         self._process.terminate()
+
+    def interrupt(self) -> None:
+        """Send all processes what Ctrl-C in a terminal does."""
+        for process in [psutil.Process(self._process.pid), *self.workers]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGINT)
 
     def ended(self) -> int:
         """Wait for the end of the first process; return its exit code."""
