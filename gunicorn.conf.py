@@ -10,7 +10,8 @@ _MEMORY = "/dev/shm"  # noqa: S108
 
 _config = load_config(os.environ)
 
-bind = f"{_config['HOST']}:{_config['PORT']}"
+_host = f"[{_config['HOST']}]" if ":" in _config["HOST"] else _config["HOST"]
+bind = f"{_host}:{_config['PORT']}"
 workers = _config["WEB_CONCURRENCY"]
 threads = _config["WEB_THREADS"]
 worker_class = "gthread"

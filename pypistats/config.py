@@ -314,7 +314,7 @@ SETTINGS = (
     Setting(
         "HOST",
         "0.0.0.0",  # noqa: S104
-        "the address that `web` listens on; `make run` sets 127.0.0.1",
+        "the address, or a name of it, that `web` listens on; `make run` sets 127.0.0.1",
     ),
     Setting("PORT", "5000", "the port that `web` listens on", _whole_number(1, 65_535)),
     Setting("WEB_CONCURRENCY", "2", "the web processes that answer", _whole_number(1, 1_000)),

@@ -47,9 +47,10 @@ def main(app: str = SITE) -> None:
     """Serve until told to stop. A setting that can't be, or an address that is in use, ends it."""
     try:
         config = load_config(os.environ)
+        address = _address(config["HOST"], config["PORT"])
     except ConfigError as error:
         sys.exit(f"{error}")
-    _require_free(config["HOST"], config["PORT"])
+    _require_free(address, config["PORT"])
     # The app is made once, before the workers part: they start at once and share its memory. It
     # opens no connection and starts no thread before its first request.
     multiprocessing.set_start_method("fork")
@@ -59,7 +60,7 @@ def main(app: str = SITE) -> None:
     gc.freeze()
     server = Server(
         app,
-        address=config["HOST"],
+        address=address,
         port=config["PORT"],
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
@@ -126,11 +127,30 @@ def _tell_granian_once() -> None:
     signals.set_main_signals = set_handler_for_one
 
 
-def _require_free(host: str, port: int) -> None:
-    """Exit if something listens there: the workers' sockets would share the address with it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _address(host: str, port: int) -> str:
+    """Return the IP address that HOST stands for: of IPv4, if a name has both kinds."""
     try:
-        socket.create_server((host, port), family=family).close()
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise ConfigError(
+            "HOST can't be what it is set to: it takes an address, such as 127.0.0.1, ::1 or"
+            " localhost, without a port"
+        ) from None
+    return str(min(found, key=lambda each: each[0] != socket.AF_INET)[4][0])
+
+
+def _require_free(address: str, port: int) -> None:
+    """Exit if something listens there: the workers' sockets would share the address with it.
+
+    As granian's, a socket for all of IPv6 is one for all of IPv4 too.
+    """
+    is_ipv6 = ":" in address
+    try:
+        socket.create_server(
+            (address, port),
+            family=socket.AF_INET6 if is_ipv6 else socket.AF_INET,
+            dualstack_ipv6=is_ipv6 and socket.has_dualstack_ipv6(),
+        ).close()
     except OSError as error:
         sys.exit(f"can't listen: {error.strerror}")
 

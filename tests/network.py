@@ -18,6 +18,13 @@ def free_port() -> int:
             return int(probe.getsockname()[1])
 
 
+def has_ipv6() -> bool:
+    """Tell whether one can listen on ::1, which containers often lack."""
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
+
+
 def wait_for(url: str, seconds: float = 30) -> None:
     """Return once `url` answers 200; raise TimeoutError if it does not in time."""
     deadline = time.monotonic() + seconds

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.network import free_port, wait_for
+from tests.network import free_port, has_ipv6, wait_for
 from tests.pipeline_processes import until
 from tests.web_processes import PATIENCE, Client, Web, get
 
 ROOT = Path(__file__).parent.parent
+IPV6 = pytest.mark.skipif(not has_ipv6(), reason="needs IPv6")
 
 
 @pytest.fixture
@@ -57,6 +58,35 @@ def test_an_address_that_is_in_use_is_told() -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("can't listen: Address already in use")
     assert str(port) in done.stderr
+
+
+@IPV6
+def test_all_of_ipv6_is_in_use_where_an_address_of_ipv4_is() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        done = start(HOST="::", PORT=str(port), DATABASE_URL="postgresql://127.0.0.1:1/none")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("can't listen: Address already in use")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.1"])
+def test_a_host_may_have_any_name_that_the_system_knows(database_url: str, host: str) -> None:
+    web = Web(DATABASE_URL=database_url, WEB_CONCURRENCY="1", HOST=host)
+
+    assert get(web.port, "/health").status == 200
+    web.end()
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a..b", "[::1]", "127.0.0.1:5000"])
+def test_a_host_that_is_no_address_is_told(host: str) -> None:
+    done = start(HOST=host, PORT="1", DATABASE_URL="postgresql://127.0.0.1:1/none")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("HOST can't be what it is set to: it takes an address")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_setting_that_cannot_be_is_told() -> None:
@@ -153,7 +183,10 @@ def test_a_long_address_is_answered_by_the_site_itself(web: Web) -> None:
     assert (reply.status, reply.headers["content-type"]) == (404, "application/json")
 
 
-def test_gunicorn_serves_the_site_too(database_url: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "netloc"), [("127.0.0.1", "127.0.0.1"), pytest.param("::1", "[::1]", marks=IPV6)]
+)
+def test_gunicorn_serves_the_site_too(database_url: str, host: str, netloc: str) -> None:
     port = free_port()
     with subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "pypistats:create_site()"],
@@ -161,14 +194,14 @@ def test_gunicorn_serves_the_site_too(database_url: str) -> None:
         env={
             "PATH": os.environ["PATH"],
             "DATABASE_URL": database_url,
-            "HOST": "127.0.0.1",
+            "HOST": host,
             "PORT": str(port),
         },
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            wait_for(f"http://127.0.0.1:{port}/health")
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/robots.txt") as answer:
+            wait_for(f"http://{netloc}:{port}/health")
+            with urllib.request.urlopen(f"http://{netloc}:{port}/robots.txt") as answer:
                 assert answer.headers["Server"] == "gunicorn"
         finally:
             process.send_signal(signal.SIGTERM)
