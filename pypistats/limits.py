@@ -184,11 +184,15 @@ def _client_of(app: Flask, environ: Mapping[str, Any]) -> _Client:
 
 
 def _network(address: str) -> str:
-    """Return the address, or the half of an IPv6 address that its owner can't choose."""
+    """Return the address, or the half of an IPv6 address that its owner can't choose.
+
+    One of IPv4 is the same in either way of writing: a socket of IPv6 has it as ::ffff:192.0.2.1.
+    """
     if ":" not in address:
         return address
     try:
-        return str(ipaddress.ip_network((address, 64), strict=False))
+        parsed = ipaddress.IPv6Address(address)
+        return str(parsed.ipv4_mapped or ipaddress.IPv6Network((int(parsed), 64), strict=False))
     except ValueError:
         return address
 

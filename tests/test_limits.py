@@ -165,6 +165,8 @@ def test_a_token_raises_the_quota_or_ends_it(database_url: str, cost: Cost, path
         ("2", ["5.5.5.5, 1.1.1.1, 9.9.9.9", "6.6.6.6, 1.1.1.1, 9.9.9.9"], False),
         ("1", ["2001:db8::1", "2001:db8::ffff"], False),
         ("1", ["2001:db8::1", "2001:db8:0:1::1"], True),
+        ("1", ["::ffff:1.1.1.1", "::ffff:2.2.2.2"], True),
+        ("1", ["::ffff:1.1.1.1", "1.1.1.1"], False),
         ("1", ["nonsense:", "other nonsense:"], True),
     ],
 )
