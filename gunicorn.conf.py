@@ -20,6 +20,8 @@ worker_class = "gthread"
 preload_app = True
 # Longer than the proxies in front keep an idle connection, so that they never use a closed one.
 keepalive = 75
+# Platforms kill after 30 seconds.
+graceful_timeout = 25
 # The workers' signs of life need no disk.
 worker_tmp_dir = _MEMORY if Path(_MEMORY).is_dir() else None
 # The app answers overlong names itself, in the API's own shape.

@@ -29,8 +29,9 @@ IDLE_SECONDS = 95
 """How long a connection is kept on which nothing is asked: longer than the proxies in front do, so
 that they never use a closed one. Heroku's keeps them for 90."""
 
-STOP_SECONDS = 30
-"""How long answers that have begun may take to end when the server is stopped."""
+STOP_SECONDS = 25
+"""How long answers that have begun may take to end when the server is stopped. A request that is
+half sent takes all of it, and Heroku kills after 30."""
 
 MOST_HEADER_BYTES = 32 * 1024
 """What a request's first line and headers may take. granian lets half as much again pass, and

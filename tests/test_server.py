@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pypistats.server import STOP_SECONDS
 from tests.network import free_port, has_ipv6, wait_for
 from tests.pipeline_processes import until
 from tests.web_processes import PATIENCE, Client, Web, get
@@ -144,6 +146,14 @@ def test_it_is_sent_as_well_when_ctrl_c_is_pressed_again_and_again(web: Web) -> 
 
         assert answer.result().body == b"waited"
     assert web.ended() == 0
+
+
+def test_a_stop_ends_while_platforms_still_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none")
+    heroku, spare = 30, 3
+
+    assert STOP_SECONDS + spare <= heroku
+    assert runpy.run_path(f"{ROOT}/gunicorn.conf.py")["graceful_timeout"] == STOP_SECONDS
 
 
 def test_a_connection_is_kept_and_both_kinds_of_answers_come_on_it(web: Web) -> None:
