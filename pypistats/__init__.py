@@ -3,19 +3,20 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from flask import Flask, Request
 from flask.json.provider import JSONProvider
+from werkzeug.exceptions import BadHost
 from werkzeug.routing import MapAdapter
-from werkzeug.wsgi import get_host
 
 from pypistats import errors
 from pypistats.answers import register_answers
 from pypistats.assets import register_assets
 from pypistats.config import load_config
 from pypistats.demand import register_demand
+from pypistats.hosts import named_host, server_host
 from pypistats.limits import register_limits
 from pypistats.reading import register_reads
 from pypistats.render import register_renderer
@@ -48,8 +49,9 @@ class Site(Flask):
         """Bind the rules to a request. None of them is for a host or for websockets."""
         if request is None:
             return super().create_url_adapter(None)
-        request.host = get_host(request.environ, request.trusted_hosts)
-        return self.url_map.bind(
+        host = named_host(request.environ)
+        request.host = server_host(request.environ) if host is None else host
+        adapter = self.url_map.bind(
             request.host,
             script_name=request.root_path,
             url_scheme=request.scheme,
@@ -57,6 +59,14 @@ class Site(Flask):
             path_info=request.path,
             query_args=request.environ.get("QUERY_STRING", ""),
         )
+        if host is None:
+            # Were it refused here, the page that says so could have no links.
+            adapter.match = _refuse_host  # type: ignore[method-assign]
+        return adapter
+
+
+def _refuse_host(*_args: object, **_options: object) -> NoReturn:
+    raise BadHost
 
 
 class OrjsonProvider(JSONProvider):

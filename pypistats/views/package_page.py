@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import current_app, render_template, request, url_for
+from flask import current_app, render_template, url_for
 from markupsafe import Markup
 
 from pypistats import category_table, charts, series
@@ -138,7 +138,7 @@ def _form(
             **WORDS,
         )
 
-    return kept_form(facts, (is_all, shown, releases, request.url_root), text)
+    return kept_form(facts, (is_all, shown, releases, site_url), text)
 
 
 def _part(template: str, **values: object) -> Markup:

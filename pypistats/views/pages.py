@@ -69,7 +69,7 @@ def frame() -> dict[str, Any]:
 
 def site_url() -> str:
     """Return the address that the site is reached at, without a slash at its end."""
-    return cast(str, current_app.config["SITE_URL"] or request.url_root.rstrip("/"))
+    return cast(str, current_app.config["SITE_URL"] or f"{request.scheme}://{request.host}")
 
 
 def kept_page(make: Callable[[], str | Response], *parts: object, packages: Scope) -> Response:
