@@ -20,11 +20,10 @@ from pypistats.catalog import (
     Period,
 )
 from pypistats.views.parameters import (
-    MAJOR_VERSION,
-    MINOR_VERSION,
     choice,
     known_name,
-    pattern,
+    major_version,
+    minor_version,
     several_names,
 )
 from pypistats.views.scope import scope, until_known
@@ -68,16 +67,14 @@ def overall(name: str) -> Response:
 def python_major(name: str) -> Response:
     """Answer the series by Python's major version, or of the one that `version` names."""
     package = known_name(name)
-    version = pattern("version", MAJOR_VERSION, "a major version such as 3, or null")
-    return _series(package, Dimension.PYTHON_MAJOR, version)
+    return _series(package, Dimension.PYTHON_MAJOR, major_version())
 
 
 @bp.get("/packages/<name>/python_minor")
 def python_minor(name: str) -> Response:
     """Answer the series by Python's minor version, or of the one that `version` names."""
     package = known_name(name)
-    version = pattern("version", MINOR_VERSION, "a minor version such as 3.12, or null")
-    return _series(package, Dimension.PYTHON_MINOR, version)
+    return _series(package, Dimension.PYTHON_MINOR, minor_version())
 
 
 @bp.get("/packages/<name>/system")

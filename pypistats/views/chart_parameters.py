@@ -13,7 +13,7 @@ from pypistats.charts import Kind
 from pypistats.errors import ParameterError
 from pypistats.palette import Theme
 from pypistats.series import RELEASE_GROUPS
-from pypistats.views.parameters import MAJOR_VERSION, MINOR_VERSION, choice, pattern
+from pypistats.views.parameters import choice, major_version, minor_version
 
 FORMATS = ("png", "svg", "json", "data", "csv", "plotly")
 RANGES = ("30", "90", "180")
@@ -121,11 +121,8 @@ def _category(dimension: Dimension) -> str | None:
     mirrors = choice("mirrors", ("true", "false"))
     if mirrors is not None:
         return WITH_MIRRORS if mirrors == "true" else WITHOUT_MIRRORS
-    if dimension is Dimension.PYTHON_MAJOR:
-        version = pattern("version", MAJOR_VERSION, "a major version such as 3, or null")
-    else:
-        version = pattern("version", MINOR_VERSION, "a minor version such as 3.12, or null")
-    return choice("os", (*SYSTEMS, OTHER, NULL)) or (version and version.casefold())
+    version = major_version() if dimension is Dimension.PYTHON_MAJOR else minor_version()
+    return choice("os", (*SYSTEMS, OTHER, NULL)) or version
 
 
 def _range() -> tuple[dt.date | None, dt.date | None, int | None]:

@@ -16,8 +16,8 @@ MOST_NAMES = 100
 
 MOST_PAGES = 100
 
-MAJOR_VERSION = re.compile(r"[0-9]{1,9}|null", re.IGNORECASE)
-MINOR_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}|null", re.IGNORECASE)
+_MAJOR_VERSION = re.compile(r"[0-9]{1,9}|null", re.IGNORECASE)
+_MINOR_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}|null", re.IGNORECASE)
 SEARCH_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -64,11 +64,25 @@ def choice(parameter: str, allowed: Sequence[str]) -> str | None:
 
 
 def pattern(parameter: str, form: re.Pattern[str], accepts: str) -> str | None:
-    """Return the query parameter in lower case if it has the form; None when absent."""
+    """Return the query parameter if all of it has the form; None when absent."""
     value = request.args.get(parameter)
     if value is None or form.fullmatch(value):
-        return value and value.lower()
+        return value
     raise ParameterError(parameter, accepts)
+
+
+def major_version() -> str | None:
+    """Return the major version of Python that is asked for, or `null`; None without any."""
+    return _lower(pattern("version", _MAJOR_VERSION, "a major version such as 3, or null"))
+
+
+def minor_version() -> str | None:
+    """Return the minor version of Python that is asked for, or `null`; None without any."""
+    return _lower(pattern("version", _MINOR_VERSION, "a minor version such as 3.12, or null"))
+
+
+def _lower(value: str | None) -> str | None:
+    return None if value is None else value.lower()
 
 
 def whole_number(parameter: str, lowest: int, highest: int) -> int | None:
