@@ -44,3 +44,11 @@ def test_a_row_of_a_table_has_its_category_and_numbers() -> None:
     assert first.find_all("td")[-1]["data-value"] == "0.5"
     assert second.th.get_text() == "<b>" + "x" * 56 + "…"
     assert second.find_all("td")[-1].get_text() == "< 0.1 %"
+
+
+def test_a_path_breaks_after_slashes_and_underscores_and_is_escaped() -> None:
+    path = "/api/{package}/python_major/<b>"
+
+    written = filters.breakable(path)
+
+    assert written == "/api/<wbr>{package}/<wbr>python_<wbr>major/<wbr>&lt;b&gt;"

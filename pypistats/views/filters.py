@@ -26,7 +26,7 @@ _NAME = "PACKAGE-NAME"
 
 def register_filters(app: Flask) -> None:
     """Give the app's templates their filters, `url_for` and `blank`."""
-    for each in (number, short, short_text, percent, change, compared, day, code):
+    for each in (number, short, short_text, percent, change, compared, day, code, breakable):
         app.add_template_filter(each, each.__name__)
     app.add_template_global(address, "url_for")
     app.add_template_global(blank)
@@ -127,6 +127,11 @@ def _colored(change: str, title: str) -> Markup:
 def day(value: dt.date | str) -> Markup:
     """Write a day as ISO has it."""
     return Markup('<time datetime="{0}">{0}</time>').format(str(value))
+
+
+def breakable(path: str) -> Markup:
+    """Write a path that a narrow line breaks after its slashes and underscores."""
+    return Markup("<wbr>").join(re.split(r"(?<=.[/_])", path))
 
 
 def code(text: str) -> Markup:
