@@ -19,7 +19,11 @@ from typing import Any, NamedTuple
 
 import psycopg2
 from flask import Flask, current_app
-from psycopg2.errors import DuplicatePreparedStatement, InvalidSqlStatementName
+from psycopg2.errors import (
+    DuplicatePreparedStatement,
+    FeatureNotSupported,
+    InvalidSqlStatementName,
+)
 
 from pypistats.connections import Connection, Connections
 
@@ -116,10 +120,17 @@ def execute_prepared(statement: str, **values: Any) -> Rows:
     connections = reads()
     if not connections.prepares or _held() is not None:
         return execute(statement, **values)
+
+    def send(connection: Connection) -> Rows:
+        return _send_prepared(connection, _prepared(statement), values)
+
     try:
-        connection, rows = _on_any(
-            lambda connection: _send_prepared(connection, _prepared(statement), values)
-        )
+        try:
+            connection, rows = _on_any(send)
+        except FeatureNotSupported:
+            # A migration may have changed a column's type, and a plan can't change with it.
+            connections.replace()
+            connection, rows = _on_any(send)
     except (InvalidSqlStatementName, DuplicatePreparedStatement) as error:
         logger.warning("a pooler mixes sessions, so no statement is prepared any more: %s", error)
         connections.prepares = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import psycopg2
 import pytest
 from flask import Flask
 from sqlalchemy import text
@@ -81,6 +82,35 @@ def test_a_prepared_statement_outlives_a_cut_connection() -> None:
     cut_connections()
     assert read_prepared("p1") == ["p1"]
     assert len(prepared_names()) == 1
+
+
+@pytest.mark.usefixtures("two_packages")
+def test_a_prepared_statement_outlives_a_change_of_a_columns_type() -> None:
+    with db.engine.connect() as connection:
+        connection.execute(text("create table texts as select cast('a' as varchar(10)) as text"))
+        connection.commit()
+        try:
+            read = [execute_prepared("select text from texts").scalar()]
+            connection.execute(text("alter table texts alter column text type varchar(20)"))
+            connection.commit()
+            read.append(execute_prepared("select text from texts").scalar())
+        finally:
+            connection.execute(text("drop table texts"))
+            connection.commit()
+
+    assert read == ["a", "a"]
+    assert prepares()
+    assert len(prepared_names()) == 1
+    assert all_connections_are_back()
+
+
+@pytest.mark.usefixtures("two_packages")
+def test_what_postgresql_can_not_do_is_raised() -> None:
+    with pytest.raises(psycopg2.NotSupportedError):
+        execute_prepared("select count(*) from packages for update")
+
+    assert prepares()
+    assert all_connections_are_back()
 
 
 @pytest.mark.usefixtures("two_packages")
