@@ -5,7 +5,8 @@ JSON under /api/, a badge under /badge/, so that a README shows no broken pictur
 
 import logging
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import psycopg2
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
@@ -51,6 +52,8 @@ class NotReadyError(Exception):
         super().__init__(message)
         self.retry_after = retry_after
 
+
+Fact = TypeVar("Fact")
 
 _FAULTS = (
     psycopg2.DataError,
@@ -118,10 +121,22 @@ def _render_unavailable(error: RenderUnavailableError) -> Response:
 
 def _why_not_here(package: str) -> str:
     """Say what is known of a package without data, as a text with a place for its name."""
-    known = queries.is_known_name(package) if is_normal_name(package) else False
+    known = _found_out(lambda: queries.is_known_name(package)) if is_normal_name(package) else False
     if known:
         return "PyPI has a package named '{}', but no download of it is loaded here so far."
     return "There is no package named '{}' here."
+
+
+def _found_out(ask: Callable[[], Fact]) -> Fact | None:
+    """Return what else there is to say of a package that is not here; None if it can't be read.
+
+    That the package is not here is known, whatever becomes of the database since.
+    """
+    try:
+        return ask()
+    except psycopg2.Error as error:
+        logger.warning("%s: nothing more can be found out: %s", request.path, _first_line(error))
+        return None
 
 
 def _database_error(error: psycopg2.Error) -> Response:
@@ -149,7 +164,7 @@ def _answer(document: ErrorDocument, asked: str = "") -> Response:
     elif request.path.startswith("/badge/"):
         answer = _badge(document)
     else:
-        near = _near(asked) if asked else []
+        near = (_found_out(lambda: _near(asked)) or []) if asked else []
         page = render_template("errors/error.html", error=document, asked=asked[:80], near=near)
         answer = make_response(page)
     answer.status_code = document.status

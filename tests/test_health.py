@@ -93,6 +93,38 @@ def test_without_its_database_answers_say_when_to_come_back(
     assert response.is_json == path.startswith("/api/")
 
 
+@pytest.mark.parametrize("name", ["-requests-", "foo%20bar"])
+def test_without_its_database_a_name_that_can_not_be_is_unknown_all_the_same(
+    stranded: FlaskClient, name: str
+) -> None:
+    page, document = stranded.get(f"/packages/{name}"), stranded.get(f"/api/packages/{name}/recent")
+
+    assert (page.status_code, document.status_code) == (404, 404)
+    assert "There is no package named" in page.text
+
+
+@pytest.fixture
+def without_names(app: Flask) -> Iterator[None]:
+    """Have all reads fail of what else there is than packages with downloads."""
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("alter table known_names rename to names"))
+    yield
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("alter table names rename to known_names"))
+
+
+@pytest.mark.usefixtures("without_names")
+def test_an_unknown_package_is_told_even_where_nothing_more_is_found_out(
+    client: FlaskClient,
+) -> None:
+    response = client.get("/api/packages/nope1/recent")
+
+    assert (response.status_code, response.json["error"]["message"]) == (
+        404,
+        "There is no package named 'nope1' here.",
+    )
+
+
 def test_without_its_database_a_badge_is_grey(stranded: FlaskClient) -> None:
     response = stranded.get("/badge/flask.svg?style=plastic")
 
