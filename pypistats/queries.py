@@ -72,13 +72,15 @@ class DataRevision(NamedTuple):
     """Where the data is: the number of the latest change, and what has changed.
 
     `whole` is the last change of all packages. `packages` are those that changed by themselves
-    after it. `last_day` is the last loaded day, None without any.
+    after it. `last_day` is the last loaded day, None without any, and `sample` tells whether any
+    of the data is made up.
     """
 
     latest: int
     whole: Revision
     packages: Mapping[str, Revision]
     last_day: dt.date | None
+    sample: bool = False
 
     def of(self, packages: Sequence[str] | None) -> Revision:
         """Return the last change of any of `packages`, or of any at all where they are None.
@@ -235,13 +237,14 @@ def revision(since: int = 0) -> DataRevision:
     rows = execute_prepared(
         "select r.latest, r.revision, r.changed_at,"
         " (select max(day) from ingested_days where state <> 'missing'),"
+        " exists (select from ingested_days where source = 'sample' and state <> 'missing'),"
         " p.package, p.revision, p.changed_at"
         " from data_revision r left join package_revisions p on p.revision > :since",
         since=since,
     )
-    latest, number, changed_at, last_day = rows[0][:4]
-    packages = {row[4]: Revision(row[5], row[6]) for row in rows if row[4] is not None}
-    return DataRevision(latest, Revision(number, changed_at), packages, last_day)
+    latest, number, changed_at, last_day, sample = rows[0][:5]
+    packages = {row[5]: Revision(row[6], row[7]) for row in rows if row[5] is not None}
+    return DataRevision(latest, Revision(number, changed_at), packages, last_day, sample)
 
 
 def ledger() -> dict[dt.date, LedgerDay]:

@@ -13,6 +13,9 @@ PATIENCE = 1.0
 """Seconds that a caller waits for a read. After them the last known revision has to do, and for
 some time nobody waits."""
 
+HASTE = 0.5
+"""Seconds for the same where an answer at once matters more than a true one."""
+
 RETRY_FACTOR = 5
 """After a read that failed, the next one comes so many times later than after one that worked."""
 
@@ -36,7 +39,18 @@ class RevisionWatch:
         self._reading: threading.Event | None = None
         self._failing = False
 
-    def current(self) -> DataRevision | None:
+    def at_hand(self) -> DataRevision | None:
+        """Return the last known revision at once, and have it read if that is due.
+
+        Only the first one is waited for, up to `HASTE`; None when it could never be read.
+        """
+        if self.known is None:
+            return self.current(patience=HASTE)
+        if time.monotonic() >= self._fresh_until:
+            self._start_reading()
+        return self.known
+
+    def current(self, *, patience: float = PATIENCE) -> DataRevision | None:
         """Return the data revision; None when it could never be read.
 
         The same object comes back as long as nothing has changed.
@@ -46,7 +60,7 @@ class RevisionWatch:
             return self.known
         is_usable = now < self._usable_until
         done = self._start_reading()
-        if not is_usable and not done.wait(PATIENCE):
+        if not is_usable and not done.wait(patience):
             # It hangs, and whoever asks next is not made to find that out as well.
             self._usable_until = time.monotonic() + self._seconds * RETRY_FACTOR
         return self.known

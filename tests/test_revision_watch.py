@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from flask import Flask
 
 from pypistats.queries import DataRevision, Revision
-from pypistats.revision import PATIENCE, RevisionWatch
+from pypistats.revision import HASTE, PATIENCE, RevisionWatch
 from tests.made import bump
 from tests.pipeline_processes import until
 
@@ -139,6 +139,33 @@ def test_while_a_read_hangs_few_find_that_out() -> None:
     read.gate.set()
 
     until(lambda: watch.current() == at(2), "it was read after all")
+
+
+def test_at_hand_is_what_is_known_while_a_read_hangs() -> None:
+    read = Store(at(1), at(2))
+    watch = RevisionWatch(read, seconds=0)
+    assert watch.at_hand() == at(1)
+    read.gate.clear()
+
+    began = time.monotonic()
+    assert [watch.at_hand() for _ in range(100)] == [at(1)] * 100
+    assert time.monotonic() - began < HASTE
+    read.gate.set()
+
+    until(lambda: watch.at_hand() == at(2), "it was read after all")
+
+
+def test_the_first_one_is_at_hand_soon_or_not_at_all() -> None:
+    read = Store(at(1))
+    watch = RevisionWatch(read, seconds=1)
+    read.gate.clear()
+
+    began = time.monotonic()
+    assert [watch.at_hand() for _ in range(100)] == [None] * 100
+    assert time.monotonic() - began < 2 * HASTE
+    read.gate.set()
+
+    until(lambda: watch.at_hand() == at(1), "it was read after all")
 
 
 def test_it_follows_the_store(app: Flask) -> None:
