@@ -16,13 +16,15 @@ from psycopg2.extras import register_default_json, register_default_jsonb
 
 CONNECTING: Mapping[str, Any] = {
     "connect_timeout": 3,
+    "tcp_user_timeout": 5_000,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "application_name": "pypistats",
 }
-"""How each connection is opened. The keepalives end a wait for a server that has gone without a
-word."""
+"""How each connection is opened. Where the other end has gone without a word, the keepalives end a
+wait for it; Linux sends none while what was sent is not yet received there, and `tcp_user_timeout`,
+in milliseconds, ends that one."""
 
 WAIT_SECONDS = 5
 """How long a thread waits for a connection while others have them all."""

@@ -20,7 +20,8 @@ def register_workshop(app: Flask) -> None:
         "pool_timeout": WAIT_SECONDS,
         "pool_pre_ping": True,
         "json_deserializer": orjson.loads,
-        "connect_args": dict(CONNECTING),
+        # A load outlives more than a read, which is as well off with another connection.
+        "connect_args": {**CONNECTING, "tcp_user_timeout": 30_000},
     }
     app.config["CELERY"] = celery_settings(app.config)
     db.init_app(app)
