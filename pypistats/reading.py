@@ -25,7 +25,7 @@ from psycopg2.errors import (
     InvalidSqlStatementName,
 )
 
-from pypistats.connections import Connection, Connections
+from pypistats.connections import Connection, Connections, NoAnswerError
 
 logger = logging.getLogger(__name__)
 
@@ -196,16 +196,17 @@ def _end(connection: Connection) -> None:
 def _on_any(send: Callable[[Connection], Rows]) -> tuple[Connection, Rows]:
     """Send on one of the connections; return it, for the caller to give back, and the rows.
 
-    Where the connection turns out to be cut, all are replaced, and it is sent again.
+    Where the connection turns out to be cut, all are replaced, and it is sent again; not where it
+    took too long, since it could do so again.
     """
     connections = reads()
     connection = connections.take()
     try:
         return connection, send(connection)
-    except psycopg2.Error:
+    except psycopg2.Error as error:
         is_cut = connection.closed
         connections.give_back(connection)
-        if not is_cut:
+        if not is_cut or isinstance(error, NoAnswerError):
             raise
     except BaseException:
         # Nobody knows how far it came.

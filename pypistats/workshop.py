@@ -4,7 +4,7 @@ import orjson
 from flask import Flask
 
 from pypistats import cli
-from pypistats.connections import CONNECTING, WAIT_SECONDS
+from pypistats.connections import CONNECTING, WAIT_SECONDS, Connections
 from pypistats.extensions import celery_init_app, db
 from pypistats.migrations import register_migrations
 from pypistats.reading import most_connections
@@ -24,6 +24,8 @@ def register_workshop(app: Flask) -> None:
         "connect_args": {**CONNECTING, "tcp_user_timeout": 30_000},
     }
     app.config["CELERY"] = celery_settings(app.config)
+    reads: Connections = app.extensions["reads"]
+    reads.longest = None
     db.init_app(app)
     celery_init_app(app)
     register_migrations(app)
