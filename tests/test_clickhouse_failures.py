@@ -11,7 +11,7 @@ from pypistats.sources.web import Bounds
 from tests.download_rows import DAY
 from tests.scripted_server import Handler, Script, ScriptedServer, answer, cut, drip, hang
 
-BOUNDS = Bounds(total=0.5, size=10_000, idle=0.2)
+BOUNDS = Bounds(total=3, size=10_000, idle=1)
 NEXT_DAY = DAY.replace(day=DAY.day + 1)
 
 
@@ -69,7 +69,7 @@ FAULTS = [
     pytest.param(answer(b"x" * 10_001), "more than 10,000 bytes", id="huge"),
     pytest.param(hang, "does not answer: .*timed out", id="hang"),
     pytest.param(cut, "does not answer: .*IncompleteRead", id="cut"),
-    pytest.param(drip, "more than 0.5 s", id="drip"),
+    pytest.param(drip, "more than 3 s", id="drip"),
 ]
 
 

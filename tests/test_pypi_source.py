@@ -13,7 +13,7 @@ from pypistats.sources.pypi import PyPI
 from pypistats.sources.web import Bounds
 from tests.scripted_server import Script, ScriptedServer, answer, cut, drip, hang
 
-BOUNDS = Bounds(total=0.5, size=10_000, idle=0.2)
+BOUNDS = Bounds(total=3, size=10_000, idle=1)
 PROJECT = "/pypi/flask/json"
 
 FLASK = {
@@ -229,7 +229,7 @@ FAULTS = [
     pytest.param(answer(b"", 302, Location="file:///etc/passwd"), "another server", id="file"),
     pytest.param(answer(b"", 301, Location=PROJECT), "more than 3 times", id="loop"),
     pytest.param(hang, "timed out", id="hang"),
-    pytest.param(drip, "more than 0.5 s", id="drip"),
+    pytest.param(drip, "more than 3 s", id="drip"),
     pytest.param(cut, "does not answer", id="cut"),
 ]
 
