@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import flask_migrate
 import psycopg2
@@ -147,7 +148,8 @@ def test_readers_do_not_wait_for_a_reader_that_is_in_the_way(
     assert month_order.first_unordered() == NAME
 
     monkeypatch.setattr(month_order, "LOCK_TRIES", 1_000)
-    monkeypatch.setattr(month_order.time, "sleep", lambda _: other.rollback())
+    pausing = SimpleNamespace(sleep=lambda _: other.rollback())
+    monkeypatch.setattr(month_order, "time", pausing)
     with other.cursor() as cursor:
         cursor.execute("select count(*) from daily")
         assert month_order.order_month(NAME)
