@@ -13,12 +13,10 @@ import brotli
 from flask import Flask, Response, abort, request
 
 from pypistats import encodings
+from pypistats.answers import MOMENT
 
 FOREVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
-MOMENT = "public, max-age=60, s-maxage=60"
-"""For what stands in for another release's file: that release may be the one that comes."""
-
 _FINGERPRINT = re.compile(r"\.[0-9a-f]{12}(?=\.[^./]*$)")
 
 THOROUGH_BYTES = 200_000
@@ -79,6 +77,7 @@ class Assets:
         how_long = ASK_AGAIN if name in self._fingerprinted else FOREVER
         if asset is None:
             asset = self._by_name.get(_FINGERPRINT.sub("", name))
+            # That release may be the one that comes.
             how_long = MOMENT
         if asset is None:
             abort(404)
