@@ -4,6 +4,7 @@ The keys are texts, and the two indexes are those that its pages read by. Rows g
 of that kind puts them in, by `execute_values`, after the day's old rows are deleted.
 """
 
+import contextlib
 import datetime as dt
 import itertools
 from collections import Counter
@@ -25,43 +26,65 @@ def create_tables(url: str) -> None:
             cursor.execute(f"{_creation(dimension)}; {_index(dimension)}")
 
 
-def copy_from_store(url: str, packages: Collection[str]) -> None:
+def copy_from_store(url: str, packages: Collection[str] | None = None) -> None:
     """Make the tables that the reference app reads, of what the store has of these packages.
 
-    Tables that have all of them stay as they are. The indexes are made last, and so are smaller
-    than those that grow with each day.
+    None takes all that the store has. Tables that have all of them stay as they are. Days go in
+    one after the other, as they come; the indexes are made last, and so are smaller than those
+    that grow with each day. Nothing is logged, since a crash may empty the tables.
     """
-    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
-        if _has(cursor, packages):
-            return
+    with contextlib.closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            if not _has(cursor, packages):
+                _copy(cursor, packages)
+
+
+def _copy(cursor: Cursor, packages: Collection[str] | None) -> None:
+    # What was interrupted.
+    cursor.execute(f"drop table if exists {', '.join(map(_table, _STORED))}")
+    for dimension in _STORED:
+        cursor.execute(_creation(dimension, kind="unlogged"))
+    cursor.execute("select day from ingested_days where state <> 'missing' order by day")
+    for (day,) in cursor.fetchall():
         cursor.execute(
-            "create temp table chosen on commit drop as select p.name, d.*"
-            " from packages p join daily d on d.package_id = p.id where p.name = any(%s)",
-            (list(packages),),
+            "create temp table chosen as select p.name, d.*"
+            " from packages p join daily d on d.package_id = p.id"
+            f" where d.day = %(day)s and {_CHOSEN}",
+            {"day": day, **_names(packages)},
         )
         for dimension, counts in _STORED.items():
-            table = _table(dimension)
-            cursor.execute(_creation(dimension))
             cursor.execute(
-                f"insert into {table} select day, name, category, downloads"
+                f"insert into {_table(dimension)} select day, name, category, downloads"
                 f" from chosen cross join lateral ({counts}) counted (category, downloads)"
-                " where downloads > 0 order by day, name"
+                " where downloads > 0 order by name"
             )
-            cursor.execute(f"{_index(dimension)}; analyze {table}")
-        cursor.execute(
-            """
-            create table usual_recent (
-                package varchar(128), category varchar(128), downloads bigint not null,
-                primary key (package, category)
-            );
-            insert into usual_recent select name, period, downloads from packages cross join lateral
-                (values ('day', last_day), ('week', last_week), ('month', last_month))
-                counted (period, downloads)
-            where name = any(%s);
-            analyze usual_recent
-            """,
-            (list(packages),),
-        )
+        cursor.execute("drop table chosen")
+    for dimension in _STORED:
+        cursor.execute(_index(dimension))
+        cursor.execute(f"vacuum (freeze, analyze) {_table(dimension)}")
+    # The last one tells that all is there.
+    cursor.execute(
+        f"""
+        create unlogged table usual_recent (
+            package varchar(128), category varchar(128), downloads bigint not null,
+            primary key (package, category)
+        );
+        insert into usual_recent select name, period, downloads from packages p cross join lateral
+            (values ('day', last_day), ('week', last_week), ('month', last_month))
+            counted (period, downloads)
+        where {_CHOSEN}
+        """,
+        _names(packages),
+    )
+    cursor.execute("vacuum (freeze, analyze) usual_recent")
+
+
+_CHOSEN = "(%(names)s::text[] is null or p.name = any(%(names)s))"
+
+
+def _names(packages: Collection[str] | None) -> dict[str, list[str] | None]:
+    return {"names": None if packages is None else list(packages)}
 
 
 _STORED = {
@@ -75,25 +98,26 @@ _STORED = {
 """The downloads by category in a row of the store, of each dimension that the reference app has."""
 
 
-def _has(cursor: Cursor, packages: Collection[str]) -> bool:
-    """Tell whether the tables have these packages; those that have not are dropped."""
+def _has(cursor: Cursor, packages: Collection[str] | None) -> bool:
+    """Tell whether the tables have these packages; the sign of it is gone when they have not."""
     cursor.execute("select to_regclass('usual_recent') is not null")
     if cursor.fetchone() == (False,):
         return False
     cursor.execute(
-        "select count(distinct package) from usual_recent where package = any(%s)",
-        (list(packages),),
+        f"select exists (select from packages p where {_CHOSEN}"
+        " and not exists (select from usual_recent u where u.package = p.name))",
+        _names(packages),
     )
-    if cursor.fetchone() == (len(packages),):
+    if cursor.fetchone() == (False,):
         return True
-    cursor.execute(f"drop table usual_recent, {', '.join(map(_table, _STORED))}")
+    cursor.execute("drop table usual_recent")
     return False
 
 
-def _creation(dimension: Dimension) -> str:
+def _creation(dimension: Dimension, *, kind: str = "") -> str:
     return (
-        f"create table {_table(dimension)} (day date, package varchar(128), category varchar(128),"
-        " downloads bigint not null)"
+        f"create {kind} table {_table(dimension)} (day date, package varchar(128),"
+        " category varchar(128), downloads bigint not null)"
     )
 
 

@@ -18,6 +18,7 @@ from tests.network import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 HELLO, REFERENCE = "benchmarks.hello:make_app", "benchmarks.reference_app:create_app"
+LEAST = "benchmarks.least:create_app"
 
 _UNLIMITED = {f"RATE_LIMIT_{what}": "off" for what in ("CACHED", "COMPUTED", "RENDER", "FETCH")}
 """Settings without which one address could not send the load of thousands."""
