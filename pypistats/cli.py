@@ -115,13 +115,15 @@ def ingest_command(
     """Load one day or several, replacing what is stored for them.
 
     Days are UTC, as 2026-03-01 or 2026-03-01..2026-03-31. Without any, yesterday is loaded, or
-    with `--source files` all the days in the files. A day is loaded whole or not at all. With
-    --packages, only what is stored of these is replaced; ClickHouse gives nothing else.
+    with `--source files` all the days in the files. A day is loaded whole or not at all, and once
+    it is over. With --packages, only what is stored of these is replaced; ClickHouse gives nothing
+    else.
     """
     if bool(paths) != (source == "files"):
         raise click.UsageError("--path and --source files go together")
     try:
         opened, found = _open_source(source, paths, days)
+        _check_over(max(found))
         ingest_days(opened, found, packages=packages)
     except SourceError as error:
         raise click.ClickException(str(error)) from error
@@ -138,6 +140,7 @@ def backfill_command(days: DayRange, *, yes: bool) -> None:
     again, it goes on where it was.
     """
     _check_kept(days[0])
+    _check_over(days[1])
     loaded = {row.day for row in queries.loaded_days()}
     missing = [day for day in _each_day(*days) if day not in loaded]
     try:
@@ -298,6 +301,12 @@ def _check_kept(since: dt.date) -> None:
         raise click.UsageError(
             f"RETENTION_DAYS keeps days from {first} on; a larger one keeps more"
         )
+
+
+def _check_over(until: dt.date) -> None:
+    """Refuse a day that goes on, or is to come: all that is kept and shown ends with the newest."""
+    if until > yesterday():
+        raise click.UsageError(f"{until} is not over yet (UTC): say days up to {yesterday()}")
 
 
 def _schedules_source(until: dt.date) -> DownloadSource:

@@ -83,6 +83,23 @@ def test_a_day_that_the_source_lacks_fails_after_the_others_are_loaded(
     assert stored(app) == ROWS[1:]
 
 
+def test_a_day_that_is_not_over_is_refused(
+    app: Flask, runner: FlaskCliRunner, tmp_path: Path
+) -> None:
+    today = cli.yesterday() + dt.timedelta(days=1)
+    path = tmp_path / "days.jsonl"
+    files.write_package_days([*ROWS, package_day("flask", today + dt.timedelta(days=400))], path)
+    refused = f"{today + dt.timedelta(days=400)} is not over yet (UTC): say days up to"
+
+    result = runner.invoke(args=["ingest", "--source", "files", "--path", str(path)])
+    assert (result.exit_code, refused in result.output) == (2, True)
+
+    for words in (["ingest", str(today), "--source", "sample"], ["backfill", str(today), "--yes"]):
+        result = runner.invoke(args=words)
+        assert (result.exit_code, f"{today} is not over yet" in result.output) == (2, True)
+    assert stored(app) == []
+
+
 def test_a_broken_file_fails_with_its_fact(runner: FlaskCliRunner, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jsonl"
     broken.write_text("{not json\n")
