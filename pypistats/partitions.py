@@ -47,6 +47,16 @@ def partitions(connection: Connection) -> Mapping[str, dt.date]:
     return {match[0]: dt.date(int(match[1]), int(match[2]), 1) for match in found}
 
 
+def cut_off(connection: Connection) -> list[str]:
+    """Return the months' tables that a purge had begun to drop; no row can go into them."""
+    half_dropped = text(
+        "select relname from pg_class left join pg_inherits on inhrelid = pg_class.oid"
+        " where relname = any(:names) and relnamespace = current_schema()::regnamespace"
+        " and coalesce(inhdetachpending, true) order by relname"
+    )
+    return list(connection.execute(half_dropped, {"names": [*partitions(connection)]}).scalars())
+
+
 def drop(connection: Connection, name: str) -> None:
     """Drop a month's table, detached first so that readers go on; one cut off is finished.
 

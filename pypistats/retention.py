@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from pypistats import store, totals
 from pypistats.extensions import db
-from pypistats.partitions import drop, next_month, partitions
+from pypistats.partitions import cut_off, drop, next_month, partitions
 
 PURGE_LOCK = 7006
 """The advisory lock that lets one purge at a time drop tables."""
@@ -17,7 +17,7 @@ def purge_before(day: dt.date) -> list[str]:
 
     Works in steps that each commit, since PostgreSQL detaches without blocking readers only
     outside a transaction: the caller's own ends here. A purge that was cut off is finished by
-    the next one. While another one is at work, nothing is dropped.
+    the next one, whatever its day is. While another one is at work, nothing is dropped.
     """
     db.session.commit()
     with store.held(PURGE_LOCK) as ours:
@@ -35,6 +35,9 @@ def purge_before(day: dt.date) -> list[str]:
 
 
 def _purge(connection: Connection, day: dt.date) -> list[str]:
+    begun = cut_off(connection)
+    for name in begun:
+        drop(connection, name)
     old = {
         name: first for name, first in partitions(connection).items() if next_month(first) <= day
     }
@@ -46,7 +49,7 @@ def _purge(connection: Connection, day: dt.date) -> list[str]:
         drop(connection, name)
     with store.transaction():
         _forget(day.replace(day=1))
-    return list(old)
+    return [*begun, *old]
 
 
 def _forget(until: dt.date) -> None:

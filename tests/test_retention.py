@@ -1,15 +1,18 @@
 """Old months go, and the totals since the first loaded day outlast that and every correction."""
 
 import datetime as dt
+from collections.abc import Callable
 from random import Random
 
 import pytest
 from flask.testing import FlaskCliRunner
-from sqlalchemy import text
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from pypistats import ingest, package_lists, queries, retention
 from pypistats.catalog import ALL_PACKAGES
 from pypistats.extensions import db
+from pypistats.partitions import drop
 from pypistats.stored_package import stored_package
 from tests.fixed_source import DAY, FixedSource, package_day
 
@@ -61,6 +64,41 @@ def test_a_purge_that_was_cut_off_is_finished_by_the_next(cut: str) -> None:
     assert totals("flask") == (10, 10)
     load(DAY, flask=11)
     assert totals("flask") == (10, 10)
+
+
+def detach_alone(connection: Connection, name: str) -> None:
+    """Be killed after the month was detached."""
+    connection.execute(text(f"alter table daily detach partition {name}"))
+    raise KeyboardInterrupt
+
+
+def detach_by_half(connection: Connection, name: str) -> None:
+    """Be killed while a reader keeps the month from being detached."""
+    with db.engine.connect() as reader:
+        reader.execute(text("select count(*) from daily"))
+        connection.execute(text("set statement_timeout = 200"))
+        with pytest.raises(OperationalError, match="statement timeout"):
+            drop(connection, name)
+        connection.execute(text("set statement_timeout = 0"))
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("cut_off", [detach_alone, detach_by_half])
+def test_a_month_that_a_cut_off_purge_left_can_be_loaded_after_the_next(
+    cut_off: Callable[[Connection, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(JANUARY, flask=5)
+    load(MARCH, flask=10)
+    monkeypatch.setattr(retention, "drop", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        retention.purge_before(MARCH)
+    monkeypatch.setattr(retention, "drop", drop)
+
+    # More days are kept by now, and the month is among them.
+    assert retention.purge_before(JANUARY) == ["daily_2026_01"]
+    load(JANUARY, flask=6)
+    assert totals("flask") == (15, 15)
+    assert retention.purge_before(JANUARY) == []
 
 
 def test_a_purge_leaves_the_work_to_one_that_is_at_it() -> None:
