@@ -14,8 +14,8 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from pypistats import ingest, queries, rankings, retention, schedule, store
-from pypistats.budget import DailyBudget
+from pypistats import ingest, provision, queries, rankings, retention, schedule, store
+from pypistats.budget import DailyBudget, package_day_bytes
 from pypistats.catalog import (
     DayState,
     InvalidNameError,
@@ -27,6 +27,7 @@ from pypistats.clock import utc_now
 from pypistats.config import ConfigError
 from pypistats.sources import DownloadSource, SourceError
 from pypistats.sources.opening import SAMPLE_DAYS, open_source
+from pypistats.sources.packages import PackagesSource
 
 DOLLARS_A_TIB = 6.25
 """What BigQuery takes for reading, once the free amount of a month is used up."""
@@ -137,17 +138,18 @@ def backfill_command(days: DayRange, *, yes: bool) -> None:
     """Load the days that are missing, the newest first, from the schedule's source.
 
     Tells first how many days, bytes and dollars that will be. It can be ended at any time: run
-    again, it goes on where it was.
+    again, it goes on where it was. Where only some packages are tracked, it loads these.
     """
     _check_kept(days[0])
     _check_over(days[1])
     loaded = {row.day for row in queries.loaded_days()}
     missing = [day for day in _each_day(*days) if day not in loaded]
+    packages = _scheduled_packages()
     try:
-        source = _schedules_source(days[1])
-        there = _tell_cost(source, missing)
+        source = _schedules_source(days[1], packages)
+        there = _tell_cost(source, missing, packages)
         if there and (yes or click.confirm("Load them?")):
-            ingest_days(source, there, replace=False)
+            ingest_days(source, there, packages=packages, replace=False)
     except SourceError as error:
         raise click.ClickException(f"{error}. Run again, it goes on from here") from error
 
@@ -309,23 +311,47 @@ def _check_over(until: dt.date) -> None:
         raise click.UsageError(f"{until} is not over yet (UTC): say days up to {yesterday()}")
 
 
-def _schedules_source(until: dt.date) -> DownloadSource:
+def _scheduled_packages() -> tuple[str, ...] | None:
+    """Return the packages that the schedule loads days of; None means all."""
+    if current_app.config["INGEST_SCOPE"] != "tracked":
+        return None
+    names = provision.tracked_names()
+    if not names:
+        raise click.UsageError(
+            "no package is tracked yet: the first that is asked for brings its days"
+        )
+    return tuple(names)
+
+
+def _schedules_source(until: dt.date, packages: tuple[str, ...] | None) -> DownloadSource:
     name = current_app.config["SOURCE"]
     if name == "none":
         raise click.UsageError("SOURCE is none: say where the days come from")
     try:
-        return open_source(name, current_app.config, until=max(until, yesterday()))
+        source = open_source(name, current_app.config, until=max(until, yesterday()))
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
+    if packages is None:
+        return source
+    return PackagesSource(source, package_day_bytes=package_day_bytes() if _is_billed() else None)
 
 
-def _tell_cost(source: DownloadSource, days: list[dt.date]) -> list[dt.date]:
+def _is_billed() -> bool:
+    return bool(current_app.config["SOURCE"] == "bigquery")
+
+
+def _tell_cost(
+    source: DownloadSource, days: list[dt.date], packages: tuple[str, ...] | None
+) -> list[dt.date]:
     """Say what loading the days will cost; return those that the source has."""
     sizes = {day: source.estimate(day, day) for day in days}
     there = [day for day, size in sizes.items() if size != 0]
     click.echo(f"{len(days)} days are missing, and {source.name} has {len(there)} of them")
     needed = sum(size or 0 for size in sizes.values())
-    if needed:
+    if packages is not None:
+        each = package_day_bytes() * len(packages)
+        needed = sum(min(size or 0, each) for size in sizes.values())
+    if needed and _is_billed():
         dollars = needed / 2**40 * DOLLARS_A_TIB
         click.echo(f"{needed:,} bytes to read, which is ${dollars:,.2f} at ${DOLLARS_A_TIB} a TiB")
     return there

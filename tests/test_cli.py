@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
-from pypistats import cli, ingest, package_lists, queries
+from pypistats import cli, ingest, package_lists, queries, supply
 from pypistats.catalog import PackageDay
 from pypistats.sources import SourceError, files
 from tests.fixed_source import DAY, FixedSource, package_day
@@ -285,6 +285,40 @@ def test_a_backfill_that_broke_goes_on_where_it_was(
         assert len(queries.loaded_days()) == 9
     assert stored(app) == [package_day("flask", DAY_BEFORE), package_day("requests")]
     assert backfill(runner, "--yes") == (0, ["1 days are missing, and fixed has 0 of them"])
+
+
+@pytest.mark.parametrize("source", ["bigquery", "clickhouse"])
+def test_a_backfill_loads_the_tracked_packages_where_some_are(
+    app: Flask,
+    runner: FlaskCliRunner,
+    monkeypatch: pytest.MonkeyPatch,
+    scheduled: TenDays,
+    source: str,
+) -> None:
+    monkeypatch.setitem(app.config, "SOURCE", source)
+    monkeypatch.setitem(app.config, "INGEST_SCOPE", "tracked")
+    scheduled.rows = (*scheduled.rows, package_day("requests", DAY), package_day("numpy", DAY))
+    load(app, package_day("flask"))
+    exit_code, lines = backfill(runner, "--yes")
+    assert (exit_code, "no package is tracked yet" in lines[-1]) == (2, True)
+
+    with app.app_context():
+        for name in ("flask", "requests"):
+            supply.fetch_package(name, lambda: scheduled, days=1)
+    exit_code, lines = backfill(runner, "--yes")
+
+    assert exit_code == 0
+    assert [line for line in lines if "packages" not in line] == [
+        "9 days are missing, and fixed has 8 of them",
+        *["2,400,000,000 bytes to read, which is $0.01 at $6.25 a TiB"] * (source == "bigquery"),
+    ]
+    assert stored(app) == [
+        package_day("flask", DAY_BEFORE),
+        package_day("flask"),
+        package_day("requests"),
+    ]
+    with app.app_context():
+        assert len(queries.loaded_days()) == 9
 
 
 def test_a_backfill_of_days_that_are_not_kept_is_refused(
