@@ -43,9 +43,9 @@ def ingest_day(
             raise EmptyDayError(f"the source has no downloads for {day}")
         downloads = store.add_sum(day, whole=packages is None)
         row = _ledger_row(day, source, packages=count, downloads=downloads, now=clock())
-        ledger.record_load(row)
         if packages is not None:
             tracked.record_day(day, packages)
+        ledger.record_load(row)
         store.refresh_counts(day)
         store.bump_revision()
     told = "" if row.note is None else f", {row.state}: {row.note}"

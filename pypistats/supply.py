@@ -2,7 +2,7 @@
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -111,17 +111,25 @@ def _store(
 ) -> None:
     """Write the rows with all that depends on them; the caller commits."""
     changed = tracked.replace_package(package, rows, window.days)
-    if window.is_first and not queries.loaded_days():
+    loaded = {row.day for row in queries.loaded_days()}
+    if window.is_first and not loaded:
         for day in window.days:
             ledger.record_load(_first_row(day, window, source, now))
         changed = list(window.days)
     tracked.refresh_sums(changed)
     tracked.refresh_counts(package)
-    tracked.record_fetch(package, max(window.days), empty=not rows)
+    tracked.record_fetch(package, _complete_until(window, loaded), empty=not rows)
     if window.is_first:
         store.bump_revision()
     else:
         store.bump_revision([package, ALL_PACKAGES])
+
+
+def _complete_until(window: _Window, loaded: Collection[dt.date]) -> dt.date:
+    """Return the day up to which a package is whole: others may have been loaded meanwhile."""
+    first, last = min(window.days), max(window.days)
+    lacking = [day for day in set(loaded).difference(window.days) if first < day < last]
+    return min(lacking) - dt.timedelta(days=1) if lacking else last
 
 
 def _first_row(

@@ -109,7 +109,12 @@ def record_fetch(package: str, until: dt.date, *, empty: bool) -> None:
 
 
 def record_day(day: dt.date, packages: Collection[str]) -> None:
-    """Note that a day has been loaded of tracked packages that lacked none before it."""
+    """Note which tracked packages a day is loaded of, before the ledger has it.
+
+    Those of `packages` that lacked none before it are there up to it. The others lack it from now
+    on, unless it was loaded already: then they have been fetched with it.
+    """
+    values = {"day": day, "packages": list(packages)}
     _execute(
         """
         update tracked_packages set until = greatest(until, :day)
@@ -117,8 +122,15 @@ def record_day(day: dt.date, packages: Collection[str]) -> None:
             (select max(day) from ingested_days where state <> 'missing' and day < :day), until
         )
         """,
-        day=day,
-        packages=list(packages),
+        **values,
+    )
+    _execute(
+        """
+        update tracked_packages set until = cast(:day as date) - 1
+        where name <> all(:packages) and until >= :day
+            and not exists (select from ingested_days where day = :day and state <> 'missing')
+        """,
+        **values,
     )
 
 

@@ -243,6 +243,45 @@ def test_a_days_load_keeps_tracked_packages_fresh_unless_they_lack_a_day() -> No
     assert provision.supply("numpy").is_fresh is True
 
 
+def lose(day: dt.date) -> None:
+    with store.transaction():
+        db.session.execute(text("delete from daily where day = :day"), {"day": day})
+        db.session.execute(
+            text("update ingested_days set state = 'missing' where day = :day"), {"day": day}
+        )
+
+
+def test_a_tracked_package_that_a_late_day_was_loaded_without_is_not_fresh() -> None:
+    both = ("flask", "numpy")
+    for name in both:
+        fetch(name, FixedSource(*rows_of(name)))
+    lose(DAYS[2])
+
+    ingest.ingest_day(DAYS[2], FixedSource(package_day("flask", DAYS[2])), packages=["flask"])
+    assert [provision.supply(name).is_fresh for name in both] == [True, False]
+
+    assert fetch("numpy", FixedSource(*rows_of("numpy"))) == 4
+    ingest.ingest_day(DAYS[2], FixedSource(package_day("flask", DAYS[2])), packages=["flask"])
+    assert [provision.supply(name).is_fresh for name in both] == [True, True]
+    assert downloads("numpy") == {day.isoformat(): 10 for day in DAYS}
+
+
+def test_a_day_that_is_loaded_while_a_package_is_fetched_is_fetched_the_next_time() -> None:
+    fetch("flask", FixedSource(*rows_of("flask")))
+    lose(DAYS[2])
+
+    class Meanwhile(FixedSource):
+        def fetch(self, since, until, packages=None):  # type: ignore[no-untyped-def]
+            late = FixedSource(package_day("flask", DAYS[2]))
+            ingest.ingest_day(DAYS[2], late, packages=["flask"])
+            return super().fetch(since, until, packages)
+
+    assert fetch("numpy", Meanwhile(*rows_of("numpy"))) == 3
+    assert provision.supply("numpy").is_fresh is False
+    assert fetch("numpy", FixedSource(*rows_of("numpy"))) == 4
+    assert provision.supply("numpy").is_fresh is True
+
+
 def test_a_store_of_all_packages_keeps_its_sums_when_one_is_asked_for() -> None:
     for day in DAYS:
         ingest.ingest_day(day, FixedSource(package_day("flask", day), package_day("numpy", day)))
