@@ -280,7 +280,7 @@ def _open_source(
         from pypistats.sources.files import FilesSource  # noqa: PLC0415
 
         files = FilesSource(paths)
-        return files, _each_day(*(days or files.span()))
+        return files, _each_day(*days) if days else files.days()
     since, until = days or (yesterday(), yesterday())
     if name == "sample":
         from pypistats.sources.sample import SampleSource  # noqa: PLC0415

@@ -185,6 +185,20 @@ def test_what_is_exported_can_be_loaded_again(
     assert stored(app) == ROWS
 
 
+def test_an_export_with_a_gap_is_loaded_as_it_was(
+    app: Flask, runner: FlaskCliRunner, tmp_path: Path
+) -> None:
+    rows = [package_day("flask", DAY_BEFORE - dt.timedelta(days=1)), package_day("flask", DAY)]
+    load(app, *rows)
+    path = str(tmp_path / "days.parquet")
+
+    assert runner.invoke(args=["export", "--output", path]).exit_code == 0
+    result = runner.invoke(args=["ingest", "--source", "files", "--path", path])
+
+    assert (result.exit_code, "2 of 2 days" in result.output) == (0, True)
+    assert stored(app) == rows[1:]
+
+
 def test_an_export_of_nothing_and_to_nowhere_fails(
     app: Flask, runner: FlaskCliRunner, tmp_path: Path
 ) -> None:

@@ -68,7 +68,7 @@ def test_the_edge_cases_come_back_as_they_were(tmp_path: Path, end: str) -> None
 
     assert write_package_days(rows, path) == len(rows)
     assert read(path) == rows
-    assert FilesSource([str(path)]).span() == (DAY, AFTER)
+    assert FilesSource([str(path)]).days() == [DAY, AFTER]
 
 
 @settings(max_examples=10)

@@ -146,8 +146,8 @@ def test_a_day_without_rows_gives_nothing(edges: FilesSource) -> None:
     assert list(edges.fetch(day, day)) == []
 
 
-def test_the_span_is_of_utc_days(edges: FilesSource) -> None:
-    assert edges.span() == (BEFORE, AFTER)
+def test_the_days_are_utc_days(edges: FilesSource) -> None:
+    assert edges.days() == [BEFORE, DAY, AFTER]
 
 
 def test_the_caps_and_odd_agents_are_in_the_edge_cases(edges: FilesSource) -> None:
@@ -282,7 +282,7 @@ def test_ready_package_days_are_taken_as_they_are(write: Callable[..., str]) -> 
         READY_ROW,
         READY_ROW._replace(day=AFTER),
     ]
-    assert FilesSource([path]).span() == (DAY, AFTER)
+    assert FilesSource([path]).days() == [DAY, AFTER]
 
 
 @pytest.mark.parametrize(
@@ -456,7 +456,7 @@ def test_empty_files_have_nothing(write: Callable[..., str]) -> None:
 
     assert fetched(path) == []
     with pytest.raises(SourceError, match=r"empty\.jsonl has no downloads"):
-        FilesSource([path]).span()
+        FilesSource([path]).days()
 
 
 def test_a_parquet_file_without_rows_has_nothing(tmp_path: Path) -> None:
@@ -465,4 +465,4 @@ def test_a_parquet_file_without_rows_has_nothing(tmp_path: Path) -> None:
 
     assert fetched(str(path)) == []
     with pytest.raises(SourceError, match=r"rows\.parquet has no downloads"):
-        FilesSource([str(path)]).span()
+        FilesSource([str(path)]).days()

@@ -127,16 +127,16 @@ class FilesSource:
             elif files.content is _Content.DAYS:
                 yield from _ready(session, files, chosen)
 
-    def span(self) -> tuple[dt.date, dt.date]:
-        """Return the first and the last UTC day in the files; SourceError if all are empty."""
+    def days(self) -> list[dt.date]:
+        """Return the UTC days that the files have rows of; SourceError if all are empty."""
         with _session() as session:
             files = _look_at(session, self._paths)
             if files.content is not None:
                 day = "day" if files.content is _Content.DAYS else "CAST(timestamp AS DATE)"
-                query = f"SELECT min({day}), max({day}) FROM (\n{files.reader()})"  # noqa: S608
-                ((first, last),) = _pages(session, query, files, {})
-                if first is not None:
-                    return first, last
+                query = f"SELECT DISTINCT {day} FROM (\n{files.reader()})\nORDER BY 1"  # noqa: S608
+                found = [day for (day,) in _pages(session, query, files, {})]
+                if found:
+                    return found
         raise SourceError(f"{files} has no downloads")
 
 
