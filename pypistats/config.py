@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pypistats.catalog import InvalidNameError, normalize_name
+from pypistats.catalog import InvalidNameError, Period, normalize_name
 
 GIB = 2**30
 
@@ -201,7 +201,8 @@ SETTINGS = (
         "RETENTION_DAYS",
         "180",
         "how many days the pages and the API reach back from the last loaded day",
-        _whole_number(1, 36_500),
+        # With fewer, the downloads of the last month would be of fewer days.
+        _whole_number(Period.MONTH.days, 36_500),
     ),
     Setting(
         "BIGQUERY_PROJECT",

@@ -82,7 +82,7 @@ def test_an_empty_variable_is_an_absent_one() -> None:
         ("PORT", "65536"),
         ("PORT", "-1"),
         ("PORT", "٣"),
-        ("RETENTION_DAYS", "0"),
+        ("RETENTION_DAYS", "29"),
         ("BIGQUERY_MAX_BYTES_PER_DAY", "1e12"),
         ("WEB_CONCURRENCY", "two"),
         ("SOURCE", "oracle"),
