@@ -55,11 +55,19 @@ def refresh() -> bool:
 
 
 def _take_outdated() -> int | None:
-    """Return the data's revision if the lists are of another one and no one else makes them."""
+    """Return the data's revision if the lists are of another one and no one else makes them.
+
+    It is that of the sum over all packages, which changes by itself when a package is fetched.
+    """
     if not _execute("select pg_try_advisory_xact_lock(:key)", key=RANKINGS_LOCK).scalar():
         return None
     revision: int | None = _execute(
-        "select revision from data_revision where ranked <> revision"
+        """
+        select greatest(whole.revision, fetched.revision) from data_revision whole
+        left join package_revisions fetched on fetched.package = :all
+        where ranked <> greatest(whole.revision, fetched.revision)
+        """,
+        all=ALL_PACKAGES,
     ).scalar()
     return revision
 

@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 
-from pypistats import ingest, rankings
+from pypistats import ingest, rankings, supply
 from pypistats.catalog import PackageDay
 from tests.fixed_source import DAY, FixedSource, package_day
 
@@ -253,6 +253,20 @@ def test_lists_are_made_once_for_a_state_of_the_data(app: Flask, client: FlaskCl
         assert not rankings.refresh()
 
     assert places(client)[0] == ("numpy", 99)
+
+
+def test_a_package_that_was_fetched_by_itself_is_in_the_lists(
+    app: Flask, client: FlaskClient
+) -> None:
+    morning = dt.datetime.combine(DAY + dt.timedelta(days=1), dt.time(5), dt.UTC)
+    source = FixedSource(package_day("flask", downloads=5), package_day("numpy", downloads=7))
+    with app.app_context():
+        for name in ("flask", "numpy"):
+            supply.fetch_package(name, lambda: source, days=30, clock=lambda: morning)
+            assert rankings.refresh()
+            assert not rankings.refresh()
+
+    assert places(client) == [("numpy", 7), ("flask", 5)]
 
 
 def test_without_data_lists_are_empty(client: FlaskClient) -> None:
