@@ -330,6 +330,14 @@ def test_a_package_day_without_a_column_is_refused(write: Callable[..., str]) ->
     assert refusal(path) == f"{path}: a row without system, installer"
 
 
+def test_what_only_duckdb_takes_for_json_is_refused(write: Callable[..., str]) -> None:
+    broken = {**READY, "package": "numpy", "with_mirrors": float("nan")}
+
+    for rows in ([READY, broken], [broken, READY]):
+        path = write("days.jsonl", *rows)
+        assert refusal(path).startswith(f"{path}: a row is not JSON: ")
+
+
 def test_a_package_day_that_is_there_twice_is_refused(write: Callable[..., str]) -> None:
     paths = [write("days-1.jsonl", READY), write("days-2.jsonl", READY)]
 

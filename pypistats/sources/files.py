@@ -213,7 +213,7 @@ def _ready(
     for package, day in _pages(session, days + _REPEATED, files, chosen):
         raise SourceError(f"{files}: {package} on {day} is there twice")
     for path, record in _pages(session, days + _RECORDS, files, chosen):
-        yield _package_day(path, orjson.loads(record))
+        yield _package_day(path, _json(path, record))
 
 
 def _package_day(path: str, record: dict[str, Any]) -> PackageDay:
@@ -226,6 +226,14 @@ def _package_day(path: str, record: dict[str, Any]) -> PackageDay:
     if fault is not None:
         raise SourceError(f"{path}: {row.package} on {row.day}: {fault}")
     return row._replace(day=dt.date.fromisoformat(record["day"]))
+
+
+def _json(path: str, text: str) -> Any:
+    """Read JSON that DuckDB has let pass, which may hold NaN."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise SourceError(f"{path}: a row is not JSON: {error}") from error
 
 
 def _fault(row: PackageDay) -> str | None:
@@ -313,7 +321,7 @@ def _columns(session: duckdb.DuckDBPyConnection, path: str) -> set[str] | None:
     if _format(path) == "parquet":
         return {name for (name,) in _look(session, _PARQUET_COLUMNS, path)}
     for (line,) in _look(session, _JSON_FIRST_LINE, path):
-        first = orjson.loads(line)
+        first = _json(path, line)
         if not isinstance(first, dict):
             raise SourceError(f"{path}: the first line is no JSON object, but {line}")
         return set(first)
