@@ -9,7 +9,7 @@ it is. `packages` are those that it tells of.
 import functools
 import hashlib
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -215,6 +215,14 @@ def _tell_how_long(response: Response) -> Response:
     _compress(response)
     if response.headers["Cache-Control"] == MOMENT and response.status_code == 200:
         response.add_etag()
+        conditional(response)
+    return response
+
+
+def conditional(response: Response) -> Response:
+    """Tell a client whose copy still holds no more than that."""
+    # werkzeug fails at a time whose numbers are too large for one.
+    with suppress(OverflowError):
         response.make_conditional(request.environ)
     return response
 

@@ -13,7 +13,7 @@ import brotli
 from flask import Flask, Response, abort, request
 
 from pypistats import encodings
-from pypistats.answers import MOMENT
+from pypistats.answers import MOMENT, conditional
 
 FOREVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
@@ -91,7 +91,7 @@ class Assets:
             response.vary.add("Accept-Encoding")
         response.headers["Cache-Control"] = how_long
         response.set_etag(f"{asset.digest}-{encoding}")
-        return response.make_conditional(request.environ)  # type: ignore[return-value]
+        return conditional(response)
 
 
 def register_assets(app: Flask, folder: Path) -> None:

@@ -281,5 +281,5 @@ def _is_not_before(since: str, modified: str) -> bool:
         return email.utils.parsedate_to_datetime(since) >= email.utils.parsedate_to_datetime(
             modified
         )
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
