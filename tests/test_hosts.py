@@ -8,6 +8,7 @@ from flask import Flask, Request
 from werkzeug.test import TestResponse, create_environ, run_wsgi_app
 
 from pypistats import ingest
+from pypistats.views.forms import blank
 from tests.fixed_source import DAY, FixedSource, package_day
 
 
@@ -98,6 +99,11 @@ def test_what_can_be_no_host_is_refused_in_the_shape_of_its_part_of_the_site(
     assert [response.status_code for response in (*pages, api)] == [400] * 5
     assert {response.mimetype for response in pages} == {"text/html"}
     assert api.json["error"]["name"] == "Bad Request"
+
+
+@pytest.mark.parametrize("name", ["info", "nothing"])
+def test_what_a_page_has_in_a_blank_gets_into_no_link(app: Flask, name: str) -> None:
+    assert ask(app, "/packages/flask", f"{blank(name)}.example").status_code == 400
 
 
 def test_what_is_made_for_one_host_is_not_sent_to_another(app: Flask) -> None:

@@ -10,15 +10,18 @@ from collections.abc import Callable, Hashable, Mapping
 from flask import current_app
 from markupsafe import Markup, escape
 
-_BLANK = re.compile("BLANK-([a-z_]+)-")
+_BLANK = re.compile("BLANK~([a-z_]+)~")
 
 MOST = 50
 """How many are kept. There are more only where the site has no fixed address, which is in them."""
 
 
 def blank(name: str) -> Markup:
-    """Return what a template has in the place of a value; it is the same in addresses and HTML."""
-    return Markup(f"BLANK-{name}-")  # noqa: S704
+    """Return what a template has in the place of a value; it is the same in addresses and HTML.
+
+    No host can be it, since a page's links may have the host that the request names.
+    """
+    return Markup(f"BLANK~{name}~")  # noqa: S704
 
 
 class Form:
