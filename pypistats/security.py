@@ -24,13 +24,21 @@ HEADERS = {
 
 ANY_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Expose-Headers": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
 }
-"""Lets scripts on any site read the API, its errors included."""
+"""Lets other sites show an answer, and their scripts read it, headers and errors included."""
 
-API = "/api/"
-EMBEDDED = (API, "/badge/")
-"""What other sites' pages may show: READMEs have our badges and charts, scripts read the API."""
+OWN_ORIGIN = {"Cross-Origin-Resource-Policy": "same-origin"}
+
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "*, Authorization",
+}
+"""What a browser wants to know before it sends what a script adds; a star lets no token pass."""
+
+OPEN = ("/api/", "/badge/", "/openapi.yaml")
+"""What any site may have: READMEs show our badges and charts, scripts read the API."""
 
 
 def register_security(app: Flask) -> None:
@@ -40,20 +48,19 @@ def register_security(app: Flask) -> None:
 
 def _add_headers(response: Response) -> Response:
     own = dict(response.headers.to_wsgi_list())
-    path = request.path
     added = _headers(
         is_page=own.get("Content-Type", "").startswith("text/html"),
-        is_api=path.startswith(API),
-        is_embedded=path.startswith(EMBEDDED),
+        is_open=request.path.startswith(OPEN),
+        is_preflight=request.method == "OPTIONS",
     )
     response.headers.extend([item for item in added if item[0] not in own])
     return response
 
 
 @functools.cache
-def _headers(*, is_page: bool, is_api: bool, is_embedded: bool) -> list[tuple[str, str]]:
-    headers = ANY_ORIGIN if is_api else {}
-    headers = headers | HEADERS
-    headers["Content-Security-Policy"] = PAGE_POLICY if is_page else DATA_POLICY
-    headers["Cross-Origin-Resource-Policy"] = "cross-origin" if is_embedded else "same-origin"
+def _headers(*, is_page: bool, is_open: bool, is_preflight: bool) -> list[tuple[str, str]]:
+    headers = {**HEADERS, "Content-Security-Policy": PAGE_POLICY if is_page else DATA_POLICY}
+    headers |= ANY_ORIGIN if is_open else OWN_ORIGIN
+    if is_open and is_preflight:
+        headers |= PREFLIGHT
     return list(headers.items())

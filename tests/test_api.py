@@ -326,6 +326,23 @@ def test_anyone_may_read_the_api_from_a_script(client: FlaskClient) -> None:
     for path in ("flask/recent", "unknown/recent", "flask/recent?period=year", "flask/nothing"):
         headers = client.get(f"/api/packages/{path}").headers
         assert headers["Access-Control-Allow-Origin"] == "*"
+        # Among them are Retry-After and RateLimit, which scripts don't see otherwise.
+        assert headers["Access-Control-Expose-Headers"] == "*"
+
+
+def test_a_script_may_send_a_token_and_whatever_else(client: FlaskClient) -> None:
+    asked = {
+        "Origin": "https://other.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+
+    response = client.options("/api/packages/flask/recent", headers=asked)
+
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    # A star does not stand for Authorization.
+    assert response.headers["Access-Control-Allow-Headers"] == "*, Authorization"
 
 
 def test_head_and_options_work(client: FlaskClient) -> None:

@@ -62,14 +62,18 @@ def test_every_answer_has_the_other_headers(client: FlaskClient, path: str) -> N
         ("/api/packages/flask/recent", "cross-origin"),
         ("/api/packages/unknown/recent", "cross-origin"),
         ("/badge/flask.svg", "cross-origin"),
+        ("/openapi.yaml", "cross-origin"),
         ("/packages/flask", "same-origin"),
         ("/static/site.css", "same-origin"),
     ],
 )
-def test_only_data_and_pictures_can_be_embedded_elsewhere(
+def test_only_data_and_pictures_can_be_embedded_and_read_elsewhere(
     client: FlaskClient, path: str, who: str
 ) -> None:
-    assert client.get(path).headers["Cross-Origin-Resource-Policy"] == who
+    headers = client.get(path).headers
+
+    assert headers["Cross-Origin-Resource-Policy"] == who
+    assert headers.get("Access-Control-Allow-Origin") == ("*" if who == "cross-origin" else None)
 
 
 def test_an_error_of_the_site_itself_has_the_headers_too(
