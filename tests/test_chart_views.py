@@ -158,6 +158,7 @@ def test_a_title_is_cut_and_cleaned(client: FlaskClient) -> None:
     joined = "👨\u200d👩 می\u200cخواهم"
     assert get(client, f"system?format=json&title=\u202e{joined}\u200b")["title"] == joined
     assert len(get(client, f"system?format=json&title={'x' * 900}")["title"]) < 250
+    assert len(get(client, f"system?format=json&title=a{chr(0x301) * 5_000}")["title"]) < 1_000
     figure = get(client, "system?format=plotly&title=<b>$x$")
     assert figure["layout"]["title"]["text"].startswith("&lt;b&gt;&#36;x&#36;<br>")
 

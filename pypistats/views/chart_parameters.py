@@ -23,7 +23,8 @@ PIXELS = 4_000_000
 """The most that a picture may have."""
 
 LONGEST_MEAN = 30
-TITLE_EMS = 130
+TITLE_EMS, TITLE_CHARACTERS = 130, 600
+"""The most of a title. More characters have the room only as marks, which take long to draw."""
 
 BELONGS = {
     "mirrors": (Dimension.OVERALL,),
@@ -71,7 +72,7 @@ def asked_chart(dimension: str) -> Asked:
         days=days,
         smooth=_whole_number("smooth", 1, 1, LONGEST_MEAN),
         share=choice("share", ("1", "0", "true", "false")) in ("1", "true"),
-        title=plain_text.fitted(request.args.get("title", ""), TITLE_EMS) or None,
+        title=_title(),
         size=size,
         scale=scale,
         fresh=request.args.get("nocache", "").casefold() in ("1", "true")
@@ -132,6 +133,11 @@ def _range() -> tuple[dt.date | None, dt.date | None, int | None]:
     if since is not None and until is not None and since > until:
         raise ParameterError("until", "a day that is not before since")
     return since, until, None if days is None else int(days)
+
+
+def _title() -> str | None:
+    asked = request.args.get("title", "")[:TITLE_CHARACTERS]
+    return plain_text.fitted(asked, TITLE_EMS) or None
 
 
 def _day(parameter: str) -> dt.date | None:
