@@ -95,6 +95,7 @@ def test_a_project_is_read(scripted: ScriptedServer) -> None:
         info(),
         info(summary=1, author=[], license={}, version=None, requires_dist="x", project_urls=[1]),
         info(home_page=7, requires_dist=[None, 3, "not a requirement!", ""], classifiers=[1, None]),
+        info(requires_dist=[f"a; {'(' * 2_000}os_name == 'nt'{')' * 2_000}"]),
         info() | {"releases": {"1.0": None, "1.1": [None, {}, {"upload_time_iso_8601": "soon"}]}},
         info() | {"releases": [1]},
     ],

@@ -221,7 +221,7 @@ def _dependencies(given: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
         try:
             requirement = Requirement(text)
             name = normalize_name(requirement.name)
-        except (InvalidRequirement, InvalidNameError, TypeError):
+        except (InvalidRequirement, InvalidNameError, TypeError, RecursionError):
             continue
         marker = _QUOTED.sub("", str(requirement.marker or ""))
         (optional if _EXTRA.search(marker) else required).add(name)
