@@ -65,6 +65,12 @@ def test_every_route_of_the_api_is_described_and_no_other(app: Flask) -> None:
     assert routes == set(operations(OWN))
 
 
+def test_whatever_is_counted_is_said_to_be_refused() -> None:
+    silent = {path for path, asked in operations(OWN).items() if "429" not in asked["responses"]}
+
+    assert silent == {"/health", "/ready"}
+
+
 def test_nothing_of_the_contract_is_taken_back() -> None:
     own = operations(OWN)
 
