@@ -70,8 +70,9 @@ def _names_file(value: str) -> tuple[str, ...]:
 
 
 def _http_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^/?#\s]+/?", value):
-        raise ValueError("https://HOST:PORT, or http://, without a path")
+    # Addresses are told: in links, and on /status where a server does not answer.
+    if not re.fullmatch(r"https?://[^/?#@\s]+/?", value):
+        raise ValueError("https://HOST:PORT, or http://, without a path, user or password")
     return value.rstrip("/")
 
 

@@ -71,6 +71,7 @@ def test_an_empty_variable_is_an_absent_one() -> None:
         ("REDIS_URL", "localhost:6379"),
         ("CLICKHOUSE_URL", "clickhouse.example"),
         ("CLICKHOUSE_URL", "https://clickhouse.example/path"),
+        ("CLICKHOUSE_URL", "https://user:hunter2@clickhouse.example"),
         ("PYPI_URL", "file:///etc"),
         ("SITE_URL", "stats.example"),
         ("SITE_URL", "ftp://stats.example"),
