@@ -125,7 +125,7 @@ def downloads_color(downloads: int) -> str:
     return next((name for least, name in steps if downloads >= least), "red")
 
 
-def error_badge(status: int, message: str, *, parameter: str | None, style: str | None) -> Badge:
+def error_badge(status: int, message: str, *, parameter: str | None, style: str) -> Badge:
     """Return the badge that tells of an error; `message` is its title.
 
     It keeps the asked style where there is such a one, so that a row of badges stays even.

@@ -191,6 +191,6 @@ def _badge(document: ErrorDocument) -> Response:
         document.status,
         document.message,
         parameter=document.parameter,
-        style=request.args.get("style"),
+        style=request.args.get("style", "").lower(),
     )
     return Response(badges.svg(badge), mimetype=badges.MIMETYPE)

@@ -78,7 +78,7 @@ def test_all_packages_have_a_badge(client: FlaskClient) -> None:
 @pytest.mark.parametrize("style", Style)
 @pytest.mark.parametrize("name", ["unknown", "a%00b", "%3Csvg%3E", "x" * 4_000])
 def test_an_unknown_package_has_a_grey_badge(client: FlaskClient, name: str, style: Style) -> None:
-    drawn = badge(client, f"{name}.svg?style={style}", 404)
+    drawn = badge(client, f"{name}.svg?style={style.upper()}", 404)
 
     title = ElementTree.fromstring(drawn).get("aria-label") or ""
     assert title.startswith("There is no package named ")
