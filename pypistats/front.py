@@ -29,8 +29,9 @@ KNOWN_SECONDS = 60.0
 
 _DAY = dt.timedelta(days=1)
 
-MOST_TARGETS = 20_000
-"""How many addresses a process knows the answers of."""
+MOST_TARGETS, LONGEST_TARGET = 20_000, 1_000
+"""How many addresses a process knows the answers of, and the characters that one may have: whatever
+stands in it that means nothing, the answer is the same, and any number of them are made up."""
 
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 _REPLACED = frozenset(
@@ -234,6 +235,8 @@ class Front:
     def remember(self, environ: Environ, answer: Answer, prepared: Prepared) -> None:
         """Send this answer to whoever asks for the same address, for a while."""
         target = _target(environ)
+        if len(target[0]) + len(target[1]) > LONGEST_TARGET:
+            return
 
         def forget(gone: weakref.ref[Answer]) -> None:
             known = self._targets.get(target)

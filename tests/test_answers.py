@@ -424,6 +424,13 @@ def test_an_answer_is_kept_in_memory_only_where_there_is_room(app: Flask, maker:
     close(site)
 
 
+def test_an_address_that_takes_much_memory_is_not_remembered(site: Flask) -> None:
+    front = site.extensions["answers"].front
+
+    assert made(site, "/made/flask?unknown=1") == made(site, f"/made/flask?unknown={'1' * 2_000}")
+    assert len(front) == 1
+
+
 def test_threads_do_not_see_each_others_answers(site: Flask) -> None:
     names = [f"p{n}" for n in range(8)]
     started = threading.Barrier(len(names))
