@@ -66,6 +66,8 @@ class _Output:
     """Standard output; once nobody reads it any more, the launcher ends as on Ctrl-C.
 
     An error at a line's end would end it on the spot, with all that it has started still running.
+    So would honcho's line about a signal that comes while another line is being written: such a
+    line is left out.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -76,18 +78,24 @@ class _Output:
 
     def write(self, text: str) -> int:
         """Write text, or end."""
-        try:
-            return self._stream.write(text)
-        except BrokenPipeError:
-            self._end()
-            return len(text)
+        with self._survived():
+            self._stream.write(text)
+        return len(text)
 
     def flush(self) -> None:
         """Pass on what was written, or end."""
-        try:
+        with self._survived():
             self._stream.flush()
+
+    @contextlib.contextmanager
+    def _survived(self) -> Iterator[None]:
+        try:
+            yield
         except BrokenPipeError:
             self._end()
+        except RuntimeError as error:
+            if "reentrant call" not in str(error):
+                raise
 
     def _end(self) -> None:
         # What is still in the old stream's buffer would raise once more at the exit.

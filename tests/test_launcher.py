@@ -1,16 +1,20 @@
 """What `make run` starts, as real processes: it comes up, says so, and leaves nothing behind."""
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TextIO, cast
 
 import psycopg2
 import pytest
 from flask import Flask
 
-from pypistats import ingest
+from pypistats import ingest, launcher
 from pypistats.embedded import PostgresServer, ValkeyServer
 from tests.fixed_source import DAY, FixedSource, package_day
 from tests.launch import Launch
@@ -140,6 +144,36 @@ def test_it_ends_when_nobody_reads_what_it_prints(
 
     assert launch.process.wait(timeout=60) == 0
     assert launch.left_behind() == []
+
+
+def test_a_signal_while_a_line_is_printed_ends_nothing_midway() -> None:
+    """What prints it would leave the processes of the Procfile running, without their database."""
+    line = "a line that the pipe takes in parts".ljust(200_000, ".") + "\n"
+    reading, writing = os.pipe()
+    told = threading.Event()
+
+    def read() -> str:
+        with os.fdopen(reading) as pipe:
+            begun = pipe.read(1)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+            told.wait(10)
+            return begun + pipe.read()
+
+    with ThreadPoolExecutor() as pool, os.fdopen(writing, "w") as stream:
+        output = cast(TextIO, launcher._Output(stream))
+
+        def tell(*_signal: object) -> None:
+            told.set()
+            print("SIGTERM received", file=output, flush=True)
+
+        before = signal.signal(signal.SIGUSR1, tell)
+        try:
+            printed = pool.submit(read)
+            print(line, end="", file=output, flush=True)
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+
+    assert printed.result() == line
 
 
 def test_a_taken_port_is_told(open_folder: Path, launched: list[Launch], filled_url: str) -> None:
