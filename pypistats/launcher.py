@@ -174,24 +174,22 @@ def _address(variable: str, server: PostgresServer | ValkeyServer, folder: Path)
 
 def _run(addresses: dict[str, str], folder: Path) -> None:
     programs = str(Path(sys.executable).parent)
-    own = addresses | {
-        "FLASK_APP": "pypistats",
-        "PATH": os.pathsep.join([programs, os.environ.get("PATH", "")]),
-    }
-    environ = {"HOST": "127.0.0.1"} | os.environ | own
+    own = addresses | {"FLASK_APP": "pypistats"}
+    path = os.pathsep.join([programs, os.environ.get("PATH", "")])
+    environ = {"HOST": "127.0.0.1"} | os.environ | own | {"PATH": path}
     port = load_config(environ)["PORT"]
     _check_port(port)
     environ["SOURCE"] = source = _prepare_data(create_app(environ), environ)
-    shell = own | {"PATH": f"{programs}{os.pathsep}$PATH", "SOURCE": source}
-    _write_environment(folder / "env", shell)
+    _write_environment(folder / "env", own | {"SOURCE": source}, programs)
     _serve(environ, port)
 
 
-def _write_environment(path: Path, variables: dict[str, str]) -> None:
+def _write_environment(path: Path, variables: Mapping[str, str], programs: str) -> None:
     """Write what another shell needs for `flask` commands on the same database."""
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     path.touch(mode=0o600)
-    path.write_text("".join(f'export {name}="{value}"\n' for name, value in variables.items()))
-    say(f"for flask commands in another shell: . {path}")
+    path.write_text(f'{"".join(lines)}export PATH={shlex.quote(programs)}:"$PATH"\n')
+    say(f"for flask commands in another shell: . {shlex.quote(str(path))}")
 
 
 def _check_port(port: int) -> None:

@@ -104,15 +104,18 @@ def test_what_a_killed_launcher_had_started_ends_with_it(
 def test_with_a_database_address_no_server_is_started(
     open_folder: Path, launched: list[Launch], filled_url: str
 ) -> None:
-    launched.append(launch := Launch(open_folder, DATABASE_URL=filled_url))
+    # A shell would put the home directory in.
+    address = f"{filled_url}?application_name=$HOME"
+    launched.append(launch := Launch(open_folder, DATABASE_URL=address))
     launch.until("ready: ")
 
     assert '"last_day":10' in launch.get("/api/packages/flask/recent")
     assert '"sample_data":false' in launch.get("/health")
     status = subprocess.run(
-        f". {open_folder / 'env'} && flask status",
+        f". {open_folder / 'env'} && printenv DATABASE_URL && flask status",
         shell=True, cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
+    assert status.stdout.startswith(f"{address}\n")
     assert "0 missing, 0 loaded" in status.stdout
     assert launch.end(signal.SIGTERM) == 0
     assert launch.left_behind() == []
