@@ -2,13 +2,17 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
-from pypistats.config import load_config
+from pypistats.config import ConfigError, load_config
 
 _MEMORY = "/dev/shm"  # noqa: S108
 
-_config = load_config(os.environ)
+try:
+    _config = load_config(os.environ)
+except ConfigError as error:
+    sys.exit(f"{error}")
 
 _host = f"[{_config['HOST']}]" if ":" in _config["HOST"] else _config["HOST"]
 bind = f"{_host}:{_config['PORT']}"

@@ -24,7 +24,7 @@ from pypistats.catalog import (
     normalize_name,
 )
 from pypistats.clock import utc_now
-from pypistats.config import ConfigError
+from pypistats.extensions import database_faults
 from pypistats.sources import DownloadSource, SourceError
 from pypistats.sources.opening import SAMPLE_DAYS, open_source
 from pypistats.sources.packages import PackagesSource
@@ -110,6 +110,7 @@ class PackagesType(click.ParamType[tuple[str, ...]]):
 )
 @click.option("--packages", type=PackagesType(), help="Only these packages, as: requests,flask.")
 @with_appcontext
+@database_faults()
 def ingest_command(
     days: DayRange | None, source: str, paths: tuple[str, ...], packages: tuple[str, ...] | None
 ) -> None:
@@ -134,6 +135,7 @@ def ingest_command(
 @click.argument("days", metavar="SINCE..UNTIL", type=DaysType())
 @click.option("--yes", is_flag=True, help="Load without asking.")
 @with_appcontext
+@database_faults()
 def backfill_command(days: DayRange, *, yes: bool) -> None:
     """Load the days that are missing, the newest first, from the schedule's source.
 
@@ -156,6 +158,7 @@ def backfill_command(days: DayRange, *, yes: bool) -> None:
 
 @click.command("sample")
 @with_appcontext
+@database_faults()
 def sample_command() -> None:
     """Load made-up downloads of some hundred packages: the 180 days up to yesterday but three.
 
@@ -177,6 +180,7 @@ def sample_command() -> None:
     help="The file to write: .jsonl, .jsonl.gz or .parquet.",
 )
 @with_appcontext
+@database_faults()
 def export_command(days: DayRange | None, output: Path) -> None:
     """Write the stored days to a file that `flask ingest --source files` reads.
 
@@ -199,6 +203,7 @@ def export_command(days: DayRange | None, output: Path) -> None:
 
 @click.command("status")
 @with_appcontext
+@database_faults()
 def status_command() -> None:
     """Show the window day by day, with what was loaded and what it cost; then the sizes on disk."""
     rows = schedule.window(queries.ledger(), utc_now(), days=current_app.config["RETENTION_DAYS"])
@@ -237,6 +242,7 @@ def _figure(number: int | None) -> str:
 @click.command("purge")
 @click.argument("before", metavar="DAY", type=DaysType())
 @with_appcontext
+@database_faults()
 def purge_command(before: DayRange) -> None:
     """Drop the months that ended before DAY, with all their downloads."""
     dropped = retention.purge_before(before[0])
@@ -287,11 +293,8 @@ def _open_source(
 
         sample = SampleSource(until, (until - since).days + 1)
         return sample, sample.days()
-    try:
-        budget = DailyBudget(current_app.config["BIGQUERY_DAILY_BUDGET"])
-        source = open_source(name, current_app.config, until=until, budget=budget)
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from error
+    budget = DailyBudget(current_app.config["BIGQUERY_DAILY_BUDGET"])
+    source = open_source(name, current_app.config, until=until, budget=budget)
     return source, _each_day(since, until)
 
 
@@ -327,10 +330,7 @@ def _schedules_source(until: dt.date, packages: tuple[str, ...] | None) -> Downl
     name = current_app.config["SOURCE"]
     if name == "none":
         raise click.UsageError("SOURCE is none: say where the days come from")
-    try:
-        source = open_source(name, current_app.config, until=max(until, yesterday()))
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from error
+    source = open_source(name, current_app.config, until=max(until, yesterday()))
     if packages is None:
         return source
     return PackagesSource(source, package_day_bytes=package_day_bytes() if _is_billed() else None)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
+
 from pypistats.catalog import InvalidNameError, Period, normalize_name
 
 GIB = 2**30
@@ -25,8 +27,11 @@ class Quota(NamedTuple):
     seconds: int
 
 
-class ConfigError(Exception):
-    """A setting is missing or has a value that it can't have; the message names the variable."""
+class ConfigError(click.ClickException):
+    """A setting is missing or has a value that it can't have; the message names the variable.
+
+    It is one of click's so that a command tells it in a line and exits with 1.
+    """
 
 
 def _text(value: str) -> str:

@@ -3,11 +3,17 @@
 A web process only reads, and does without: to import them takes 30 MiB.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
+import click
+import psycopg2
 from celery import Celery, Task
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from psycopg2.errors import UndefinedColumn, UndefinedTable
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
 
 
@@ -16,6 +22,20 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+
+
+@contextlib.contextmanager
+def database_faults() -> Iterator[None]:
+    """Have a command tell in a line what the database has against it, and not by a traceback."""
+    try:
+        yield
+    except (DBAPIError, psycopg2.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        said = cause.diag.message_primary if isinstance(cause, psycopg2.Error) else None
+        fact = " ".join((said or str(cause)).split())
+        if isinstance(cause, (UndefinedColumn, UndefinedTable)):
+            fact += "; `flask db upgrade` brings the tables up to date"
+        raise click.ClickException(f"the database of DATABASE_URL: {fact}") from error
 
 
 def celery_init_app(app: Flask) -> Celery:

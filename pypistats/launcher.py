@@ -25,12 +25,12 @@ import flask_migrate
 from flask import Flask
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
-from sqlalchemy.exc import OperationalError
 
 from pypistats import ROOT, create_app, queries, tied
 from pypistats.cli import ingest_days, yesterday
-from pypistats.config import ConfigError, load_config
+from pypistats.config import load_config
 from pypistats.embedded import EmbeddedServerError, PostgresServer, ValkeyServer
+from pypistats.extensions import database_faults
 from pypistats.sources.opening import SAMPLE_DAYS
 from pypistats.sources.sample import SampleSource
 
@@ -53,7 +53,7 @@ def main() -> None:
             _run(addresses, folder)
     except KeyboardInterrupt:
         say("stopped")
-    except (ConfigError, EmbeddedServerError, LaunchError) as error:
+    except (click.ClickException, EmbeddedServerError, LaunchError) as error:
         say(f"can't start: {error}")
         sys.exit(1)
 
@@ -209,14 +209,10 @@ def _prepare_data(app: Flask, environ: Mapping[str, str]) -> str:
     That is what SOURCE says, else BigQuery where there are credentials. Without any, made-up days
     are loaded where there are no others.
     """
-    with app.app_context():
+    with app.app_context(), database_faults():
         say("bringing the tables up to date")
-        try:
-            flask_migrate.upgrade()
-            loaded = queries.loaded_days()
-        except OperationalError as error:
-            fact = " ".join(str(error.orig).split())
-            raise LaunchError(f"the database of DATABASE_URL is out of reach: {fact}") from error
+        flask_migrate.upgrade()
+        loaded = queries.loaded_days()
         source = environ.get("SOURCE") or _source({str(row.source) for row in loaded}, environ)
         _check_not_mixed(source, {str(row.source) for row in loaded})
         if source == "sample":

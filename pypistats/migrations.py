@@ -52,5 +52,8 @@ class _Commands(click.Command):
         """Go on with the group itself."""
         from flask_migrate.cli import db as group  # noqa: PLC0415
 
+        from pypistats.extensions import database_faults  # noqa: PLC0415
+
         context: click.Context = group.make_context(info_name, args, parent, **extra)
+        context.with_resource(database_faults())
         return context

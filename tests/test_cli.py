@@ -1,6 +1,10 @@
 """The commands: what they load and print, and that a failure is seen in the exit code."""
 
 import datetime as dt
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
-from pypistats import cli, ingest, package_lists, queries, supply
+from pypistats import cli, create_app, ingest, package_lists, queries, supply
 from pypistats.catalog import PackageDay
 from pypistats.sources import SourceError, files
 from tests.fixed_source import DAY, FixedSource, package_day
@@ -142,6 +146,67 @@ def test_bad_credentials_are_refused_by_their_variable_and_not_shown(
     assert result.exit_code == 1
     assert "BIGQUERY_CREDENTIALS: " in result.output
     assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"ingest {DAY} --source sample",
+        f"backfill {DAY}",
+        "sample",
+        "export --output /dev/null",
+        "status",
+        f"purge {DAY}",
+        "db upgrade",
+    ],
+)
+def test_a_database_out_of_reach_is_told_in_one_line(words: str) -> None:
+    away = create_app({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/n", "SOURCE": "sample"})
+
+    result = away.test_cli_runner().invoke(args=words.split())
+
+    assert result.exit_code == 1
+    told = "Error: the database of DATABASE_URL: connection to server at .* Connection refused .*\n"
+    assert re.fullmatch(told, result.output)
+    assert "secret" not in result.output
+
+
+def test_what_the_database_refuses_is_told_in_one_line(database_url: str) -> None:
+    elsewhere = f"{database_url}?options=-csearch_path%3Dpg_catalog"
+    runner = create_app({"DATABASE_URL": elsewhere}).test_cli_runner()
+
+    unmade = runner.invoke(args=["status"])
+    refused = runner.invoke(args=["db", "upgrade"])
+
+    assert (unmade.exit_code, refused.exit_code) == (1, 1)
+    assert unmade.output == (
+        'Error: the database of DATABASE_URL: relation "ingested_days" does not exist;'
+        " `flask db upgrade` brings the tables up to date\n"
+    )
+    assert refused.output == (
+        'Error: the database of DATABASE_URL: permission denied to create "pg_catalog'
+        '.alembic_version"\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("flask --app pypistats status", "Error: {}"),
+        ("celery --app celery_worker worker", "{}"),
+        ("gunicorn --check-config pypistats:create_site()", "{}"),
+    ],
+)
+def test_a_setting_that_can_not_be_is_told_in_one_line(
+    database_url: str, words: str, told: str
+) -> None:
+    environ = os.environ | {"DATABASE_URL": database_url, "PORT": "0"}
+
+    command = [sys.executable, "-m", *words.split()]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+    fact = "PORT can't be what it is set to: it takes a whole number from 1 to 65,535"
+    assert (done.returncode, done.stderr) == (1, told.format(fact) + "\n")
 
 
 @pytest.mark.parametrize("command", ["ingest", "backfill", "sample", "export", "status", "purge"])

@@ -222,13 +222,22 @@ def test_made_up_days_and_real_ones_are_kept_apart(
     [
         ({"DATABASE_URL": "mysql://host/name"}, "can't start: DATABASE_URL can't be"),
         ({"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/n"}, "can't start: the database of"),
+        (
+            {"DATABASE_URL": "{}?options=-csearch_path%3Dpg_catalog"},
+            "the database of DATABASE_URL: p",
+        ),
         ({"PYPISTATS_DATA_DIR": "/dev/null/var"}, "can't start: PYPISTATS_DATA_DIR: "),
     ],
 )
 def test_what_stands_in_the_way_is_told(
-    open_folder: Path, launched: list[Launch], environ: dict[str, str], message: str
+    open_folder: Path,
+    launched: list[Launch],
+    database_url: str,
+    environ: dict[str, str],
+    message: str,
 ) -> None:
-    launched.append(launch := Launch(open_folder, **environ))
+    given = {variable: value.format(database_url) for variable, value in environ.items()}
+    launched.append(launch := Launch(open_folder, **given))
 
     launch.until(message)
 

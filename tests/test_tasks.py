@@ -13,7 +13,6 @@ from sqlalchemy import text
 
 from pypistats import create_app, ingest, month_order, queries, tasks
 from pypistats.catalog import PackageDay
-from pypistats.config import ConfigError
 from pypistats.extensions import db
 from pypistats.sources import BudgetError, SourceError
 from pypistats.workers import LineFormatter, is_news
@@ -174,7 +173,7 @@ def test_a_worker_without_a_queue_does_not_start(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DATABASE_URL", URL["DATABASE_URL"])
     monkeypatch.delenv("REDIS_URL", raising=False)
 
-    with pytest.raises(ConfigError, match="REDIS_URL is not set"):
+    with pytest.raises(SystemExit, match="REDIS_URL is not set"):
         __import__("celery_worker")
 
 
