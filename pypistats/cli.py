@@ -64,10 +64,10 @@ class DaysType(click.ParamType[DayRange]):
         """Return the first and the last day."""
         if isinstance(value, tuple):
             return value
-        first, _, last = str(value).partition("..")
+        first, dots, last = str(value).partition("..")
         try:
             since = dt.date.fromisoformat(first)
-            until = dt.date.fromisoformat(last or first)
+            until = dt.date.fromisoformat(last if dots else first)
         except ValueError:
             self.fail(f"{value!r} is no day, as 2026-03-01, nor days, as 2026-03-01..2026-03-31")
         if since > until:
@@ -193,6 +193,8 @@ def export_command(days: DayRange | None, output: Path) -> None:
     if not loaded:
         raise click.ClickException("nothing is loaded yet")
     since, until = days or (min(loaded), max(loaded))
+    if not any(since <= day <= until for day in loaded):
+        raise click.ClickException(f"nothing is loaded of {since} to {until}")
     rows = _told(queries.stored_days(since, until), Progress((until - since).days + 1))
     try:
         count = files.write_package_days(rows, output)
@@ -245,6 +247,8 @@ def _figure(number: int | None) -> str:
 @database_faults()
 def purge_command(before: DayRange) -> None:
     """Drop the months that ended before DAY, with all their downloads."""
+    if before[0] != before[1]:
+        raise click.UsageError("DAY is one day: all months that ended before it are dropped")
     dropped = retention.purge_before(before[0])
     click.echo(f"dropped {', '.join(dropped) or 'nothing'}")
 

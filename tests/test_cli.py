@@ -120,6 +120,7 @@ def test_a_broken_file_fails_with_its_fact(runner: FlaskCliRunner, tmp_path: Pat
     [
         (["2026-02-30", "--source", "sample"], "is no day"),
         (["yesterday", "--source", "sample"], "is no day"),
+        (["2026-03-01..", "--source", "sample"], "is no day"),
         (["2026-03-02..2026-03-01", "--source", "sample"], "2026-03-02 is after 2026-03-01"),
         (["--source", "sample", "--packages", "a b"], "'a b' is no package name"),
         (["--source", "oracle"], "Invalid value for '--source'"),
@@ -264,16 +265,28 @@ def test_an_export_with_a_gap_is_loaded_as_it_was(
     assert stored(app) == rows[1:]
 
 
+def test_a_purge_of_several_days_is_refused(app: Flask, runner: FlaskCliRunner) -> None:
+    load(app, *ROWS)
+
+    result = runner.invoke(args=["purge", "2026-05-01..2026-06-01"])
+
+    assert result.exit_code == 2
+    assert "DAY is one day" in result.output
+    assert stored(app) == ROWS
+
+
 def test_an_export_of_nothing_and_to_nowhere_fails(
     app: Flask, runner: FlaskCliRunner, tmp_path: Path
 ) -> None:
     empty = runner.invoke(args=["export", "--output", str(tmp_path / "days.jsonl")])
     load(app, *ROWS)
+    other = runner.invoke(args=["export", "2026-01-01", "--output", str(tmp_path / "days.jsonl")])
     nowhere = runner.invoke(args=["export", "--output", str(tmp_path / "no" / "days.jsonl")])
     shapeless = runner.invoke(args=["export", "--output", str(tmp_path / "days.csv")])
 
-    assert [empty.exit_code, nowhere.exit_code, shapeless.exit_code] == [1, 1, 1]
+    assert {result.exit_code for result in (empty, other, nowhere, shapeless)} == {1}
     assert "nothing is loaded yet" in empty.output
+    assert "nothing is loaded of 2026-01-01 to 2026-01-01" in other.output
     assert "can't be written" in nowhere.output
     assert "can't be written" in shapeless.output
 
