@@ -5,6 +5,8 @@ import sys
 
 import orjson
 
+from pypistats import ROOT
+
 HEAVY = (
     "PIL",
     "alembic",
@@ -30,6 +32,8 @@ from pypistats import create_site
 create_site({"DATABASE_URL": "postgresql://user:password@127.0.0.1:1/name",
             "REDIS_URL": "redis://127.0.0.1:1/0"})
 import orjson
+
+from pypistats import ROOT
 print(orjson.dumps([sorted(sys.modules), threading.active_count()]).decode())
 """
 
@@ -40,3 +44,10 @@ def test_a_web_process_imports_nothing_heavy_and_starts_nothing_before_a_request
     modules, threads = orjson.loads(done.stdout)
     assert not {name for name in HEAVY if name in modules}
     assert threads == 1
+
+
+def test_every_module_stands_in_the_table_of_the_architecture() -> None:
+    told = (ROOT / "docs" / "architecture.md").read_text()
+    modules = {path.name for path in (ROOT / "pypistats").rglob("*.py")} - {"__init__.py"}
+
+    assert {name for name in modules if f"{name}`" not in told} == set()
