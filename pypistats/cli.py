@@ -351,11 +351,11 @@ def _tell_cost(
     sizes = {day: source.estimate(day, day) for day in days}
     there = [day for day, size in sizes.items() if size != 0]
     click.echo(f"{len(days)} days are missing, and {source.name} has {len(there)} of them")
-    needed = sum(size or 0 for size in sizes.values())
+    known = [size or 0 for size in sizes.values()]
     if packages is not None:
         each = package_day_bytes() * len(packages)
-        needed = sum(min(size or 0, each) for size in sizes.values())
-    if needed and _is_billed():
+        known = [min(size, each) for size in known]
+    if (needed := sum(known)) and _is_billed():
         dollars = needed / 2**40 * DOLLARS_A_TIB
         click.echo(f"{needed:,} bytes to read, which is ${dollars:,.2f} at ${DOLLARS_A_TIB} a TiB")
     return there
