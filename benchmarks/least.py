@@ -1,6 +1,7 @@
 """The least that an answer can take which is made anew: one row of PostgreSQL, two trips to Redis.
 
-It stands on Flask as the site does, and by the site's own ways to both. It answers nothing.
+It stands on Flask, psycopg2 and the site's shared cache, with nothing around them. What it answers
+is of no use.
 """
 
 import os
@@ -12,6 +13,7 @@ from flask import Flask
 from pypistats.shared_cache import SharedCache
 
 _SECONDS = 60
+"""How long Redis keeps an answer: longer than the load lasts."""
 
 
 def create_app() -> Flask:

@@ -32,8 +32,6 @@ from pypistats import create_site
 create_site({"DATABASE_URL": "postgresql://user:password@127.0.0.1:1/name",
             "REDIS_URL": "redis://127.0.0.1:1/0"})
 import orjson
-
-from pypistats import ROOT
 print(orjson.dumps([sorted(sys.modules), threading.active_count()]).decode())
 """
 
