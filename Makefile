@@ -21,9 +21,10 @@ run: $(VENV)/dev
 	@$(BIN)/python -m pypistats.browser_setup
 	@exec $(BIN)/python -m pypistats.launcher
 
+# The tests on all processors, each with a PostgreSQL and a Valkey of its own, up to four; those of one file on one.
 test: $(VENV)/test .venv-emulator/ready .venv-clickhouse/ready .venv-client/ready
 	@$(BIN)/python -m pypistats.browser_setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/check
 	$(BIN)/ruff format --check .

@@ -84,7 +84,9 @@ def test_messages_stay_in_order(server: "redis.Redis", valkey_server: ValkeyServ
     assert server.llen(WANTS_QUEUE) == 0
 
 
-@pytest.mark.parametrize("url", [None, f"redis://127.0.0.1:{free_port()}"])
+@pytest.mark.parametrize(
+    "url", [None, f"redis://127.0.0.1:{free_port()}"], ids=["none", "nothing listens"]
+)
 def test_what_can_not_be_queued_is_told(url: str | None) -> None:
     with pytest.raises(QueueError):
         messages.send([Message("refresh-names")], url)
