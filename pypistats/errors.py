@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import psycopg2
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from psycopg2.errors import UndefinedColumn, UndefinedTable
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -140,7 +141,11 @@ def _found_out(ask: Callable[[], Fact]) -> Fact | None:
 
 
 def _database_error(error: psycopg2.Error) -> Response:
-    """Tell an unreachable database, which comes back, from a statement that failed."""
+    """Tell what passes, as a database out of reach or not yet migrated, from a failed statement."""
+    if isinstance(error, (UndefinedColumn, UndefinedTable)):
+        logger.error("%s: `flask db upgrade` is to be run: %s", request.path, _first_line(error))
+        message = "The database is being set up. Try again soon."
+        return _http_error(ServiceUnavailable(message, retry_after=RETRY_AFTER))
     if isinstance(error, _FAULTS):
         logger.error("%s: a statement failed", request.path, exc_info=error)
         return _http_error(InternalServerError())

@@ -71,6 +71,23 @@ def test_a_database_without_tables_is_not_ready(postgres_server: PostgresServer)
     }
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/api/packages/flask/recent", "/packages/flask", "/", "/search?q=f", "/badge/flask.svg"],
+)
+def test_before_its_tables_are_made_answers_say_when_to_come_back(
+    postgres_server: PostgresServer, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    address = postgres_server.url.removesuffix("postgres") + "template1"
+
+    response = create_app({"DATABASE_URL": address}).test_client().get(path)
+
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
+    assert "The database is being set up." in response.text
+    assert "`flask db upgrade` is to be run" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
 def test_without_its_database_the_site_is_alive_and_not_ready(stranded: FlaskClient) -> None:
     health, ready = stranded.get("/health"), stranded.get("/ready")
 

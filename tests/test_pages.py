@@ -145,6 +145,23 @@ def test_another_spelling_redirects_to_the_normal_form(client: FlaskClient, name
     assert client.get("/packages/Zope.Interface").location == "/packages/zope-interface"
 
 
+@pytest.mark.parametrize(
+    ("chosen", "kept"),
+    [
+        ("overall=line-90", "overall=line-90"),
+        ("releases=major&system=bar-30", "releases=major&system=bar-30"),
+        ("a=%C3%A9+b&c=%0d%0aX:y&d", "a=%C3%A9+b&c=%0d%0aX%3Ay&d"),
+        ("a=\xc3\xa9\r\nX: y", "a=%C3%A9%0D%0AX%3A%20y"),
+    ],
+)
+def test_another_spelling_keeps_what_is_chosen_on_the_page(
+    client: FlaskClient, chosen: str, kept: str
+) -> None:
+    response = client.get("/packages/Flask", environ_overrides={"QUERY_STRING": chosen})
+
+    assert (response.status_code, response.location) == (301, f"/packages/flask?{kept}")
+
+
 @pytest.mark.parametrize("name", ["unknown", "Un.Known", "a%00b", "%FF", "x" * 5_000, "%25"])
 def test_an_unknown_package_is_not_found(client: FlaskClient, name: str) -> None:
     soup = page(client, f"/packages/{name}", 404)

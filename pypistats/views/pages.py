@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -189,7 +190,10 @@ def package(name: str) -> AnyResponse:
     releases = asked_releases()
     if name != canonical:
         queries.recent(canonical)
-        return redirect(url_for("pages.package", name=canonical), code=301)
+        address = url_for("pages.package", name=canonical)
+        if request.query_string:
+            address += "?" + quote(request.query_string, safe="=&+%")
+        return redirect(address, code=301)
 
     shared = shared_chart(Dimension.OVERALL)
 
