@@ -126,9 +126,16 @@ def ingest_command(
     try:
         opened, found = _open_source(source, paths, days)
         _check_over(max(found))
+        new = set(found) - {row.day for row in queries.loaded_days()}
         ingest_days(opened, found, packages=packages)
     except SourceError as error:
         raise click.ClickException(str(error)) from error
+    if packages and new and current_app.config["INGEST_SCOPE"] != "tracked":
+        click.echo(
+            f"{min(new)} to {max(new)} had nothing: they count as loaded now, and have these"
+            " packages alone. `flask ingest` without --packages loads all; for a site of some"
+            " packages, set INGEST_SCOPE=tracked"
+        )
 
 
 @click.command("backfill")

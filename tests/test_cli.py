@@ -75,6 +75,27 @@ def test_packages_limit_what_is_loaded_in_any_spelling(
     assert stored(app) == ROWS[:2]
 
 
+@pytest.mark.parametrize(("scope", "is_told"), [("all", True), ("tracked", False)])
+def test_where_all_are_kept_days_that_have_only_some_packages_are_told(
+    runner: FlaskCliRunner,
+    rows_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scope: str,
+    is_told: bool,
+) -> None:
+    monkeypatch.setitem(runner.app.config, "INGEST_SCOPE", scope)
+    words = ["--source", "files", "--path", str(rows_file)]
+    some = ["ingest", *words, "--packages", "flask"]
+    told = f"{DAY_BEFORE} to {DAY_BEFORE} had nothing: they count as loaded now"
+
+    whole = runner.invoke(args=["ingest", str(DAY), *words])
+    first, again = runner.invoke(args=some), runner.invoke(args=some)
+
+    assert (whole.exit_code, first.exit_code, again.exit_code) == (0, 0, 0)
+    assert (told in first.output) == is_told
+    assert "count as loaded" not in whole.output + again.output
+
+
 def test_a_day_that_the_source_lacks_fails_after_the_others_are_loaded(
     app: Flask, runner: FlaskCliRunner, rows_file: Path
 ) -> None:
