@@ -14,8 +14,9 @@ from tests.bigquery_proxy import Proxy
 from tests.bigquery_storage_server import StorageServer
 from tests.download_rows import edge_rows
 
-IMPATIENT = Patience(request=2, retry=0.1, job=5, poll=0.01, page_rows=5)
-"""Small pages, so that every result has several, and no waiting for what will not come."""
+IMPATIENT = Patience(request=30, retry=0.1, job=30, poll=0.01, page_rows=5)
+"""Small pages, so that every result has several, and no second try. An answer that comes is waited
+for on a busy machine as well; who tests one that does not come waits less."""
 
 Source = Callable[..., BigQuerySource]
 

@@ -3,6 +3,7 @@
 MADE_UP_DAY is a day and a number: so many rows it then has, from no source at all.
 """
 
+import dataclasses
 import datetime as dt
 import os
 
@@ -26,7 +27,7 @@ def open_made_up(*_: object, **__: object) -> FixedSource:
 autoretry.get_exponential_backoff_interval = lambda **_: 0.2
 schedule.AFTER_FAILURE = dt.timedelta(seconds=1)
 schedule.AFTER_CRASH = dt.timedelta(seconds=0.2)
-bigquery.Patience = lambda: IMPATIENT
+bigquery.Patience = lambda: dataclasses.replace(IMPATIENT, request=2, job=5)
 bigquery_client._MIN_GET_QUERY_RESULTS_TIMEOUT = 0.2
 if "MADE_UP_DAY" in os.environ:
     tasks.open_source = open_made_up

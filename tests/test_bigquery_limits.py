@@ -67,7 +67,7 @@ def test_a_job_carries_its_limit_and_labels(make_source: Source, proxy: Proxy) -
     }
     assert packages.body["configuration"]["labels"]["until"] == "2026-03-16"
     assert packages.body["configuration"]["labels"]["scope"] == "packages"
-    assert day.body["configuration"]["jobTimeoutMs"] == "5000"
+    assert day.body["configuration"]["jobTimeoutMs"] == "30000"
     assert day.body["jobReference"]["location"] == "US"
     assert day.body["jobReference"]["jobId"].startswith("pypistats-20260315-")
 
