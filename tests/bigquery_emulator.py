@@ -18,6 +18,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from tests.download_rows import Row, arrow_table, bigquery_schema
+from tests.network import free_port
 
 ROOT = Path(__file__).parent.parent
 PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
@@ -106,10 +107,3 @@ class Emulator:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -19,9 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pypistats.embedded import PostgresServer
-from tests.bigquery_emulator import ROOT, Emulator, free_port
+from tests.bigquery_emulator import ROOT, Emulator
 from tests.cdn_log import agent_rows, file_rows, multiply
 from tests.download_rows import Row, aggregate
+from tests.network import free_port
 from tests.site_check import Get, check_site
 
 PACKAGES = (

@@ -1,6 +1,7 @@
 """Ports to listen on and servers to wait for."""
 
 import contextlib
+import os
 import random
 import socket
 import time
@@ -11,10 +12,14 @@ def free_port() -> int:
     """Return a port of 127.0.0.1 that nothing listens on.
 
     It is none of those that the system gives to connections: one could take it before its server.
+    Where tests run in several processes, each has ports of its own.
     """
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    own = range(10_000 + number, 30_000, count)
     while True:
         with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", random.randrange(10_000, 30_000)))
+            probe.bind(("127.0.0.1", random.choice(own)))
             return int(probe.getsockname()[1])
 
 
