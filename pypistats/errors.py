@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeVar
 
 import psycopg2
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
-from psycopg2.errors import UndefinedColumn, UndefinedTable
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -21,6 +20,7 @@ from werkzeug.exceptions import (
 
 from pypistats import badges, package_lists, queries, spelling
 from pypistats.catalog import is_normal_name
+from pypistats.migrations import NOT_MIGRATED
 from pypistats.package_lists import RankedPlace
 from pypistats.queries import PackageNotFoundError
 from pypistats.render import RenderUnavailableError
@@ -142,7 +142,7 @@ def _found_out(ask: Callable[[], Fact]) -> Fact | None:
 
 def _database_error(error: psycopg2.Error) -> Response:
     """Tell what passes, as a database out of reach or not yet migrated, from a failed statement."""
-    if isinstance(error, (UndefinedColumn, UndefinedTable)):
+    if isinstance(error, NOT_MIGRATED):
         logger.error("%s: `flask db upgrade` is to be run: %s", request.path, _first_line(error))
         message = "The database is being set up. Try again soon."
         return _http_error(ServiceUnavailable(message, retry_after=RETRY_AFTER))

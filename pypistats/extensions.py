@@ -12,9 +12,10 @@ import psycopg2
 from celery import Celery, Task
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from psycopg2.errors import UndefinedColumn, UndefinedTable
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
+
+from pypistats.migrations import NOT_MIGRATED
 
 
 class Base(DeclarativeBase):
@@ -33,7 +34,7 @@ def database_faults() -> Iterator[None]:
         cause = error.orig if isinstance(error, DBAPIError) else error
         said = cause.diag.message_primary if isinstance(cause, psycopg2.Error) else None
         fact = " ".join((said or str(cause)).split())
-        if isinstance(cause, (UndefinedColumn, UndefinedTable)):
+        if isinstance(cause, NOT_MIGRATED):
             fact += "; `flask db upgrade` brings the tables up to date"
         raise click.ClickException(f"the database of DATABASE_URL: {fact}") from error
 

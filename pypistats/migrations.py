@@ -9,8 +9,12 @@ from typing import Any
 
 import click
 from flask import Flask
+from psycopg2.errors import UndefinedColumn, UndefinedTable
 
 FOLDER = Path(__file__).resolve().parent.parent / "migrations"
+
+NOT_MIGRATED = (UndefinedColumn, UndefinedTable)
+"""Errors of statements where the tables are not there yet, or not yet those of this code."""
 
 
 def register_migrations(app: Flask) -> None:
