@@ -60,6 +60,9 @@ GATHER_SECONDS = 1.0
 MOST_GATHERED = 20
 """How many that are: a crawler that opens pages faster does not have PyPI asked as fast."""
 
+_SENT = ("200", "304")
+"""How the status begins of a page that is sent, or that its visitor has already."""
+
 POLL_SECONDS = 0.2
 """How often a request that waits looks whether the package is there."""
 
@@ -137,11 +140,17 @@ class PageWatch:
         self._looking = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Pass a request on."""
+        """Pass a request on. Only a page that is there counts: others come a moment later."""
         name = environ["PATH_INFO"].removeprefix(PAGES)
-        if name != environ["PATH_INFO"] and is_normal_name(name):
-            self._note(name)
-        return self._site(environ, start_response)
+        if name == environ["PATH_INFO"] or not is_normal_name(name):
+            return self._site(environ, start_response)
+
+        def start(status: str, *rest: Any) -> Any:
+            if status.startswith(_SENT):
+                self._note(name)
+            return start_response(status, *rest)
+
+        return self._site(environ, start)
 
     def _note(self, package: str) -> None:
         demand: Demand = self._app.extensions["demand"]

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from pypistats import create_app, ingest, pypi_store, store, tasks, tracked, wants
 from pypistats.answers import MOMENT
-from pypistats.demand import PACKAGE_RULES, Demand, _want
+from pypistats.demand import PACKAGE, PACKAGE_RULES, TASKS, Demand, _want
 from pypistats.embedded import ValkeyServer
 from pypistats.extensions import db
 from pypistats.messages import DAYS_QUEUE, WANTS_QUEUE
@@ -84,7 +84,11 @@ class SlowSource(FixedSource):
 
 
 class Worker(threading.Thread):
-    """Does what is in the queue of wants, as `worker` does, until it is told to stop."""
+    """Fetches the packages that the queue of wants names, as `worker` does, until told to stop.
+
+    PyPI is asked about a package a second after its page is sent, maybe in the next test: such a
+    message is left aside.
+    """
 
     def __init__(self, site: Flask) -> None:
         super().__init__()
@@ -105,10 +109,13 @@ class Worker(threading.Thread):
                     self._do(celery, message)
 
     def _do(self, celery: Any, message: Any) -> None:
+        task = message.headers["task"]
+        if task != TASKS[PACKAGE]:
+            return
         (argument,), *_ = message.payload
         self.sent.append(argument)
         with contextlib.suppress(SourceError):
-            celery.tasks[message.headers["task"]](argument)
+            celery.tasks[task](argument)
 
     def __enter__(self) -> "Worker":
         self.start()

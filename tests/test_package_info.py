@@ -149,6 +149,17 @@ def test_pages_opened_together_are_asked_about_together_and_not_too_many(
     assert queued(site) == 4
 
 
+def test_a_package_whose_page_came_only_now_is_asked_about_at_once(site: Flask) -> None:
+    client = site.test_client()
+    assert open_page(client, "/packages/late") == 404
+
+    with site.app_context():
+        ingest.ingest_day(DAY, FixedSource(package_day("flask"), package_day("late")))
+
+    assert open_page(client, "/packages/late") == 200
+    assert queued(site) == 1
+
+
 def test_pages_are_looked_at_by_themselves(site: Flask) -> None:
     site.test_client().get("/packages/flask").close()
 
