@@ -21,10 +21,11 @@ run: $(VENV)/dev
 	@$(BIN)/python -m pypistats.browser_setup
 	@exec $(BIN)/python -m pypistats.launcher
 
-# The tests on all processors, each with a PostgreSQL and a Valkey of its own, up to four; those of one file on one.
+# The tests in three processes, each with a PostgreSQL and a Valkey of its own; those of one file in one. They wait for
+# much of their time, so that three suit two processors as well. Files go in their order: the longest are in its midst.
 test: $(VENV)/test .venv-emulator/ready .venv-clickhouse/ready .venv-client/ready
 	@$(BIN)/python -m pypistats.browser_setup
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/check
 	$(BIN)/ruff format --check .

@@ -61,13 +61,14 @@ def make_source(bigquery_client: bigquery.Client) -> Source:
         *,
         max_bytes_per_day: int = 5_000,
         budget: Budget | None = None,
+        patience: Patience = IMPATIENT,
     ) -> BigQuerySource:
         return BigQuerySource(
             bigquery_client,
             max_bytes_per_day=max_bytes_per_day,
             storage_client=storage_client,
             budget=budget,
-            patience=IMPATIENT,
+            patience=patience,
         )
 
     return make

@@ -1,5 +1,6 @@
 """What queries may cost in a day: it is set aside before each, and added up by what was billed."""
 
+import dataclasses
 import datetime as dt
 import logging
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pypistats.extensions import db
 from pypistats.sources import BudgetError, FetchCost, PlannedQuery, SourceError
 from tests.bigquery_proxy import Proxy, hang, status
 from tests.download_rows import DAY
-from tests.fixtures_bigquery import Source
+from tests.fixtures_bigquery import IMPATIENT, Source
 
 NOW = dt.datetime(2026, 3, 20, 4, tzinfo=dt.UTC)
 WHOLE_DAY = PlannedQuery(days=1, packages=None, dry_run_bytes=600)
@@ -181,9 +182,10 @@ def test_a_query_whose_end_is_not_seen_may_have_cost_all(
     make_source: Source, proxy: Proxy, recorder: Recorder
 ) -> None:
     proxy.fail("query", hang)
+    source = make_source(budget=recorder, patience=dataclasses.replace(IMPATIENT, request=5))
 
     with pytest.raises(SourceError):
-        list(make_source(budget=recorder).fetch(DAY, DAY))
+        list(source.fetch(DAY, DAY))
 
     assert len(recorder.reserved) == 1
     assert recorder.settled == []
