@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO, cast
@@ -17,7 +19,7 @@ from flask import Flask
 from pypistats import ingest, launcher
 from pypistats.embedded import PostgresServer, ValkeyServer
 from tests.fixed_source import DAY, FixedSource, package_day
-from tests.launch import Launch
+from tests.launch import Launch, launches
 from tests.pipeline_processes import until
 
 ROOT = Path(__file__).parent.parent
@@ -31,40 +33,65 @@ def filled_url(postgres_server: PostgresServer, app: Flask) -> str:
     return postgres_server.url.replace("postgresql://", "postgres://")
 
 
-def test_it_serves_sample_data_and_leaves_nothing_behind(
-    open_folder: Path, launched: list[Launch]
-) -> None:
-    launched.append(first := Launch(open_folder))
-    first.until("ready: http://127.0.0.1:")
+@pytest.fixture(scope="module")
+def first() -> Iterator[Launch]:
+    """Give a launch that has loaded the sample into its folder, and has ended."""
+    with (
+        tempfile.TemporaryDirectory(prefix="pypistats-test-") as name,
+        launches(Path(name)) as started,
+    ):
+        started.append(launch := Launch(Path(name)))
+        launch.until("ready: http://127.0.0.1:")
+        assert launch.end(signal.SIGINT) == 0
+        yield launch
 
+
+@pytest.fixture
+def relaunched(first: Launch) -> Iterator[list[Launch]]:
+    """Give a list for launches in that folder, as `launched` does for an empty one."""
+    with launches(first.folder) as started:
+        yield started
+
+
+def test_the_first_start_loads_the_sample(first: Launch) -> None:
     assert f"ready: http://127.0.0.1:{first.port}\n" in first.printed
     assert "pypistats: loading sample data: 177 days of made-up downloads\n" in first.printed
     assert "177 of 177 days" in first.printed
-    assert '"sample_data":true' in first.get("/health")
-    assert "requests" in first.get("/packages/requests")
-
-    assert first.end(signal.SIGINT) == 0
     assert first.printed.endswith("pypistats: stopped\n")
     assert first.left_behind() == []
 
-    # The second start finds all of it, and a day that goes missing comes back by itself.
-    launched.append(second := Launch(open_folder, SCHEDULE_SECONDS="1"))
-    second.until("ready: ")
-    assert "of 177 days" not in second.printed
-    before = second.days_of_flask()
-    with (
-        contextlib.closing(psycopg2.connect(PostgresServer(open_folder / "postgres").url)) as held,
-        held,
-        held.cursor() as cursor,
-    ):
+
+def test_it_serves_sample_data_and_leaves_nothing_behind(
+    first: Launch, relaunched: list[Launch]
+) -> None:
+    relaunched.append(launch := Launch(first.folder))
+    launch.until("ready: http://127.0.0.1:")
+
+    assert "of 177 days" not in launch.printed
+    assert '"sample_data":true' in launch.get("/health")
+    assert "requests" in launch.get("/packages/requests")
+
+    assert launch.end(signal.SIGINT) == 0
+    assert launch.printed.endswith("pypistats: stopped\n")
+    assert launch.left_behind() == []
+
+
+def test_a_day_that_goes_missing_comes_back_by_itself(
+    first: Launch, relaunched: list[Launch]
+) -> None:
+    relaunched.append(launch := Launch(first.folder, SCHEDULE_SECONDS="1"))
+    launch.until("ready: ")
+    before = launch.days_of_flask()
+    url = PostgresServer(first.folder / "postgres").url
+    with contextlib.closing(psycopg2.connect(url)) as held, held, held.cursor() as cursor:
         cursor.execute("delete from daily where day = %s", (before[-5],))
         cursor.execute("delete from ingested_days where day = %s", (before[-5],))
 
-    second.until(f"ingested {before[-5]} from sample")
+    launch.until(f"ingested {before[-5]} from sample")
 
-    assert second.days_of_flask() == before
-    assert second.end(signal.SIGTERM) == 0
-    assert second.left_behind() == []
+    assert launch.days_of_flask() == before
+    assert launch.end(signal.SIGTERM) == 0
+    assert launch.left_behind() == []
 
 
 def test_a_server_left_by_a_killed_launcher_is_taken_over(
@@ -134,10 +161,8 @@ def test_with_a_cache_address_no_cache_is_started(
     assert not (open_folder / "valkey").exists()
 
 
-def test_it_ends_when_nobody_reads_what_it_prints(
-    open_folder: Path, launched: list[Launch], filled_url: str
-) -> None:
-    launched.append(launch := Launch(open_folder, DATABASE_URL=filled_url))
+def test_it_ends_when_nobody_reads_what_it_prints(first: Launch, relaunched: list[Launch]) -> None:
+    relaunched.append(launch := Launch(first.folder))
     launch.until("starting the processes of the Procfile")
 
     assert launch.process.stdout

@@ -196,7 +196,6 @@ def test_a_person_without_an_account_sees_whatever_package_they_open(
             CLICKHOUSE_USER="play",
             PYPI_URL=pypi.url,
             SCHEDULE_SECONDS="1",
-            RETENTION_DAYS=str(RETENTION),
         )
         launched.append(site)
         site.until("ready: http://127.0.0.1:")
